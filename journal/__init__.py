@@ -1,0 +1,1 @@
+"""The journal remembers: order, durability, integrity. It knows nothing of trading."""
