@@ -1,0 +1,128 @@
+"""Event ↔ (kind, version, body), with upcasters for what older releases wrote; and State ↔ bytes for snapshots.
+
+An event is written once. A reader that meets an unknown kind or version refuses: to trade on half a history is worse
+than not to trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import attrs
+import msgspec
+
+from engine import events
+from engine.events import Event
+from engine.ports import Draft, Stored
+from engine.state import Recorded, State
+from engine.values import plain
+
+KINDS: dict[str, type[Event]] = {
+    name: kind
+    for name, kind in vars(events).items()
+    if isinstance(kind, type) and issubclass(kind, Event) and "__attrs_attrs__" in vars(kind)
+}
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTERS: dict[tuple[str, int], Upcaster] = {}
+"""(kind, version) → the body as the next version would have written it. Pure; released ones never change."""
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
+_STATE_DECODER = msgspec.json.Decoder(State)
+
+NOT_IN_DIGEST = frozenset(
+    {
+        "seq", "at_ns", "run", "epoch", "system", "system_reason", "starts_without_trading", "started_ns", "settings",
+        "reconciling_since_ns", "venues", "submitted_ns", "last_intent", "said", "last_event_seq", "digested_seq",
+        "by_client_id", "by_venue_id", "open_ids", "closed_ids", "executions_of", "instruments", "pauses",
+    }
+)  # fmt: skip
+"""What is not domain: phase, epoch, timers, what follows from the rest, and pauses without a latch."""
+
+NOT_IN_ORDER_DIGEST = frozenset({"queries", "queried_ns", "updated_ns"})
+
+
+class UnknownEvent(Exception):
+    """The journal holds a kind or version that this release does not know: use the release that wrote it, or newer."""
+
+
+def encode(recorded: Recorded) -> Draft:
+    """The event as it will be stored."""
+    event = recorded.event
+    return Draft(
+        recorded.seq, recorded.at_ns, event.kind, event.VERSION, event.subject, recorded.cause,
+        _ENCODER.encode(event).decode(),
+    )  # fmt: skip
+
+
+def decode(stored: Stored) -> Recorded:
+    """The event as it was made; raises `UnknownEvent`."""
+    kind = KINDS.get(stored.kind)
+    if kind is None:
+        raise UnknownEvent(f"seq {stored.seq}: this release knows no event {stored.kind!r}")
+    if stored.version == kind.VERSION:
+        event = _DECODERS[stored.kind].decode(stored.body)
+    else:
+        event = msgspec.convert(_upcast(stored, kind.VERSION), kind)
+    return Recorded(stored.seq, stored.at_ns, event, stored.cause)
+
+
+def _upcast(stored: Stored, wanted: int) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.json.decode(stored.body)
+    for version in range(stored.version, wanted):
+        upcaster = UPCASTERS.get((stored.kind, version))
+        if upcaster is None:
+            raise UnknownEvent(f"seq {stored.seq}: no way from {stored.kind} version {version} to {wanted}")
+        body = upcaster(body)
+    if stored.version > wanted:
+        raise UnknownEvent(f"seq {stored.seq}: {stored.kind} version {stored.version} is newer than this release")
+    return body
+
+
+def encode_state(state: State) -> bytes:
+    """State as canonical JSON, for a snapshot."""
+    return _ENCODER.encode(state)
+
+
+def decode_state(blob: bytes) -> State:
+    """State from a snapshot's blob; raises `msgspec.DecodeError` for one of another shape."""
+    return _STATE_DECODER.decode(blob)
+
+
+def digest(state: State) -> str:
+    """SHA-256 over orders, executions, positions, balances, memory and latches, in hex.
+
+    Fields at their default are left out, so that a field added later does not change the digest of an old journal.
+    """
+    domain = _bare(state, NOT_IN_DIGEST)
+    domain["latches"] = sorted(key for key, pause in state.pauses.items() if pause.latched)
+    return sha256(_ENCODER.encode(domain)).hexdigest()
+
+
+def _bare(value: Any, left_out: frozenset[str] = frozenset()) -> Any:
+    """A value as JSON can hold it, without fields at their default."""
+    if attrs.has(type(value)):
+        return _bare_fields(value, left_out)
+    if isinstance(value, dict):
+        return {str(key): _bare(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_bare(item) for item in value]
+    return str(plain(value)) if type(value).__name__ == "Decimal" else value
+
+
+def _bare_fields(value: Any, left_out: frozenset[str]) -> dict[str, Any]:
+    left_out = left_out or (NOT_IN_ORDER_DIGEST if type(value).__name__ == "Order" else frozenset())
+    found: dict[str, Any] = {}
+    for field in attrs.fields(type(value)):
+        item = getattr(value, field.name)
+        if field.name not in left_out and item != _default(field):
+            found[field.name] = _bare(item)
+    return found
+
+
+def _default(field: Any) -> Any:
+    factory = field.default
+    return factory.factory() if isinstance(factory, attrs.Factory) else factory  # type: ignore[arg-type]

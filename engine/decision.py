@@ -1,0 +1,124 @@
+"""decide: the only switch over inputs. Pure and total: it reads State and yields events, and the caller applies each
+one at once, so that what is decided next sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine import events, inputs
+from engine.bars import Bar
+from engine.desk import Desk
+from engine.events import Event
+from engine.market import Market
+from engine.order_decision import decide_report
+from engine.order_effects import surprise
+from engine.state import State
+from engine.strategy_decision import ask_strategies, save_memory, strategies_due_ns
+from engine.system_decision import (
+    begin_process,
+    complete_start,
+    connect_venue,
+    due_ns,
+    lose_venue,
+    measure_clock,
+    measure_disk,
+    move_system,
+    obey,
+    pass_time,
+    settle_venue_pauses,
+    take_snapshot,
+)
+
+ARCHIVED_AT_ONCE = 100
+
+
+def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
+    """The events of one input. Apply each before asking for the next."""
+    bars = market.observe(seen, now_ns)
+    if isinstance(seen, inputs.TimePassed):
+        bars = market.close_bars(now_ns)
+    yield from _decide_input(state, desk, seen, now_ns)
+    yield from settle_venue_pauses(state)
+    yield from move_system(state, now_ns)
+    yield from _ask(state, market, desk, seen, bars, now_ns)
+
+
+def _ask(
+    state: State, market: Market, desk: Desk, seen: inputs.Input, bars: tuple[Bar, ...], now_ns: int
+) -> Iterator[Event]:
+    if market.was_refused(seen):
+        about = str(getattr(seen, "instrument", ""))
+        yield from surprise(state, about, "market_data_refused", "crossed, zero or out of order", str(seen), now_ns)
+        return
+    yield from ask_strategies(state, market, desk, seen, bars, now_ns)
+
+
+def _decide_input(state: State, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
+    match seen:
+        case inputs.Quote() | inputs.TradeTick() | inputs.BookDelta() | inputs.BookSnapshot() | inputs.Candle():
+            return
+        case inputs.TimePassed():
+            yield from pass_time(state, now_ns)
+            yield from _archive(state, now_ns)
+        case inputs.Report():
+            yield from decide_report(state, seen, now_ns)
+        case inputs.Snapshot():
+            yield from take_snapshot(state, seen, now_ns)
+        case inputs.SnapshotFailed():
+            if state.venues[seen.venue].awaited and seen.asked_seq == state.venues[seen.venue].asked_seq:
+                yield events.SnapshotMissed(venue=seen.venue, cause=seen.cause)
+        case inputs.VenueConnected():
+            yield from connect_venue(state, seen)
+        case inputs.VenueLost():
+            yield from lose_venue(state, seen)
+        case inputs.ClockMeasured():
+            yield from measure_clock(state, seen)
+        case inputs.ProtocolSurprise():
+            yield from surprise(state, seen.venue, "protocol_surprise", "a frame of unknown shape", seen.raw, now_ns)
+        case inputs.OperatorCommand():
+            yield from obey(state, seen, now_ns)
+        case inputs.ProcessBegan():
+            yield from begin_process(state, seen, now_ns)
+        case inputs.ConfigurationRead():
+            if seen.settings != state.settings or not state.strategies.keys() >= seen.settings.strategies.keys():
+                yield events.ConfigurationAdopted(settings=seen.settings)
+        case inputs.VenueDescribed():
+            known = state.venues.get(seen.description.venue)
+            if known is None or known.description != seen.description:
+                yield events.VenueDescribed(venue=seen.description.venue, description=seen.description)
+        case inputs.VenuesDescribed():
+            yield from complete_start(state)
+        case inputs.ClockJumped():
+            yield events.ClockJumped(jump_ns=seen.jump_ns)
+        case inputs.DiskMeasured():
+            yield from measure_disk(state, seen)
+
+
+def finish(state: State, desk: Desk, now_ns: int) -> Iterator[Event]:
+    """What is still to be journaled before a clean stop: memories that have changed."""
+    for seat in desk.seats.values():
+        yield from save_memory(state, desk, seat, now_ns, at_once=True)
+
+
+def next_due_ns(state: State, market: Market, desk: Desk) -> int | None:
+    """When the next `TimePassed` has something to do; computed, so that there are no timers to lose."""
+    found = (due_ns(state), market.next_bar_ns(), strategies_due_ns(state, desk), _archive_due_ns(state))
+    return min((ns for ns in found if ns is not None), default=None)
+
+
+def _archive(state: State, now_ns: int) -> Iterator[Event]:
+    """Closed orders leave State once they are old, or too many."""
+    orders = state.settings.orders
+    for order_id, closed_ns in list(state.closed_ids.items())[:ARCHIVED_AT_ONCE]:
+        too_many = len(state.closed_ids) > orders.closed_kept_most
+        if not too_many and now_ns < closed_ns + orders.closed_kept_ns:
+            return
+        yield events.OrderArchived(order_id=order_id)
+
+
+def _archive_due_ns(state: State) -> int | None:
+    if len(state.closed_ids) > state.settings.orders.closed_kept_most:
+        return 0
+    oldest = next(iter(state.closed_ids.values()), None)
+    return None if oldest is None else oldest + state.settings.orders.closed_kept_ns

@@ -1,0 +1,133 @@
+"""The desk: where strategies sit. Volatile: instances, throttles, memory that is not journaled yet, counters."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from attrs import Factory, define, frozen
+
+from engine.bars import BarSource
+from engine.market import Market
+from engine.state import State
+from engine.strategy import ANSWERS_LIMIT, MEMORY_LIMIT_BYTES, Answer, Context, MemoryRefused, Strategy, keep, recall
+from engine.values import StrategyName, exact_arithmetic
+
+MESSAGE_LIMIT = 1_000
+FRAMES_LIMIT = 12
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+@frozen(kw_only=True)
+class Failure:
+    """What a callback raised, without the caller's frames and at most 4 KB."""
+
+    callback: str
+    type: str
+    message: str
+    frames: tuple[str, ...]
+
+
+@define
+class Seat:
+    """One strategy at work. `kept` is its memory as it will be journaled, `kept_bytes` that in canonical form."""
+
+    name: StrategyName
+    kind: type[Strategy]
+    strategy: Strategy
+    started: bool = False
+    asked_ns: int = 0
+    timer_ns: int = 0
+    memory: dict[str, Any] | None = None
+    kept: dict[str, Any] = Factory(dict)
+    kept_bytes: bytes = b"{}"
+    unsaved_since_ns: int = 0
+
+
+class Desk:
+    """All seats; `ask` runs one callback and takes nothing of it if it raises."""
+
+    def __init__(self, kinds: Mapping[StrategyName, type[Strategy]]) -> None:
+        self.seats = {name: Seat(name, kind, kind()) for name, kind in kinds.items()}
+        self.repeats: dict[str, int] = {}
+
+    def prepare(self, state: State, market: Market) -> None:
+        """Watch the instruments and bars that the strategies need."""
+        for name, settings in state.settings.strategies.items():
+            for instrument in settings.instruments:
+                if instrument in state.instruments:
+                    market.watch(state.instruments[instrument])
+                if settings.bars_ns is not None and name in self.seats:
+                    market.watch_bars(instrument, settings.bars_ns, BarSource(settings.bars_from))
+
+    def ask(
+        self, seat: Seat, state: State, market: Market, now_ns: int, callback: str, *args: Any
+    ) -> list[Answer] | Failure:
+        """Run a callback to its end on an unchanged state; its answers, or why it failed."""
+        self._recall(seat, state)
+        assert seat.memory is not None
+        context = Context(seat.name, state, market, now_ns, seat.memory)
+        try:
+            with exact_arithmetic():
+                answers = list(getattr(seat.strategy, callback)(context, *args) or ())
+            _check_answers(answers)
+            self._keep(seat, state, now_ns)
+        except Exception as error:  # noqa: BLE001 (whatever user code raises concerns that strategy alone)
+            seat.memory = None
+            return _failure(seat, callback, error)
+        return answers
+
+    def unsaved(self, seat: Seat) -> dict[str, Any] | None:
+        """The memory that is to be journaled, if it changed; from here on it counts as saved."""
+        if not seat.unsaved_since_ns:
+            return None
+        seat.unsaved_since_ns = 0
+        return seat.kept
+
+    def restart(self, seat: Seat) -> None:
+        """A new instance, as after a start."""
+        seat.strategy, seat.started, seat.memory, seat.unsaved_since_ns = seat.kind(), False, None, 0
+
+    def count(self, key: str) -> None:
+        """One more of an equal denial that is not journaled."""
+        self.repeats[key] = self.repeats.get(key, 0) + 1
+
+    def counted(self, key: str) -> int:
+        """How many were counted; from here on none."""
+        return self.repeats.pop(key, 0)
+
+    def _recall(self, seat: Seat, state: State) -> None:
+        if seat.memory is None:
+            if not seat.unsaved_since_ns:
+                seat.kept = dict(state.strategies[seat.name].memory)
+                seat.kept_bytes = _ENCODER.encode(seat.kept)
+            seat.memory = recall(seat.kept)
+
+    def _keep(self, seat: Seat, state: State, now_ns: int) -> None:
+        kept = keep(seat.memory)
+        encoded = _ENCODER.encode(kept)
+        if encoded == seat.kept_bytes:
+            return
+        if len(encoded) > MEMORY_LIMIT_BYTES:
+            raise MemoryRefused(f"the memory has {len(encoded)} bytes; at most {MEMORY_LIMIT_BYTES} are kept")
+        seat.kept, seat.kept_bytes = kept, encoded
+        seat.unsaved_since_ns = seat.unsaved_since_ns or now_ns
+
+
+def _check_answers(answers: list[Any]) -> None:
+    if len(answers) > ANSWERS_LIMIT:
+        raise ValueError(f"{len(answers)} answers to one call; at most {ANSWERS_LIMIT} are taken")
+    for answer in answers:
+        if not isinstance(answer, Answer):
+            raise TypeError(f"{answer!r} is no Intent, Cancel or Replace")
+
+
+def _failure(seat: Seat, callback: str, error: Exception) -> Failure:
+    """Type, message and the frames from the strategy's own file on."""
+    frames = traceback.extract_tb(error.__traceback__)[1:][-FRAMES_LIMIT:]
+    lines = tuple(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}: {frame.line}"[:200] for frame in frames
+    )
+    return Failure(callback=callback, type=type(error).__name__, message=str(error)[:MESSAGE_LIMIT], frames=lines)

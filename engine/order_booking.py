@@ -1,0 +1,403 @@
+"""What events about orders do to State: the order, its executions, positions and balances."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from attrs import evolve
+
+from engine import events
+from engine.account import move, settle
+from engine.appliers import applies
+from engine.inputs import RequestKind, Resolution
+from engine.instrument import Instrument
+from engine.order import (
+    CANCELED,
+    DENIED,
+    DONE_FOR_DAY,
+    EXPIRED,
+    FILLED,
+    IN_DOUBT,
+    INTENT,
+    NEW,
+    PENDING_NEW,
+    REJECTED,
+    SUSPENDED,
+    UNSETTLED,
+    VOID,
+    WORKING,
+    Evidence,
+    IllegalEvent,
+    Order,
+    Origin,
+    Pending,
+    Replacement,
+    moved,
+    status_after_fills,
+    working_status,
+)
+from engine.position import Position, adjust, charge, execute
+from engine.state import (
+    NOBODY,
+    UNTOLD_MOST,
+    Day,
+    Execution,
+    Fact,
+    Recorded,
+    State,
+    execution_key,
+    intent_fingerprint,
+    results_by_asset,
+)
+from engine.values import EXACT, SECOND_NS, ZERO, Asset, Side, VenueName, plain
+
+# --- orders -----------------------------------------------------------------------------------------------------
+
+
+@applies(events.OrderIntended)
+def _intend(state: State, at: Recorded, event: events.OrderIntended) -> None:
+    if event.order_id in state.orders:
+        raise IllegalEvent(f"order {event.order_id} exists")
+    _put(state, Order(
+        order_id=event.order_id, strategy=event.strategy, strategy_version=event.strategy_version,
+        instrument=event.instrument, venue=event.venue, side=event.side, order_type=event.order_type,
+        time_in_force=event.time_in_force, post_only=event.post_only, quantity=event.quantity, price=event.price,
+        key=event.key, created_ns=at.at_ns, updated_ns=at.at_ns, intended_seq=at.seq,
+    ))  # fmt: skip
+    if event.key is not None:
+        state.keys[f"{event.strategy}/{event.key}"] = event.order_id
+
+
+@applies(events.OrderDenied)
+def _deny(state: State, at: Recorded, event: events.OrderDenied) -> None:
+    order = moved(state.orders[event.order_id], event.kind, DENIED, at.at_ns, reason=event.reason)
+    _put(state, order)
+    _tell(state, order, at)
+    state.said[f"denied/{order.strategy}/{order.instrument}/{event.reason}"] = at.at_ns
+
+
+@applies(events.SubmitRequested)
+def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
+    order = moved(
+        state.orders[event.order_id], event.kind, PENDING_NEW, at.at_ns,
+        client_order_id=event.client_order_id, requested_seq=at.seq, requested_ns=at.at_ns,
+    )  # fmt: skip
+    _put(state, order)
+    state.by_client_id[event.client_order_id] = event.order_id
+    state.submitted_ns = (*(ns for ns in state.submitted_ns if ns > at.at_ns - 60 * SECOND_NS), at.at_ns)
+    state.last_intent[intent_fingerprint(order)] = at.at_ns
+
+
+@applies(events.OrderAccepted)
+def _accept(state: State, at: Recorded, event: events.OrderAccepted) -> None:
+    order = state.orders[event.order_id]
+    status = order.status if order.status in WORKING[:2] else working_status(order.filled)
+    venue_order_id = order.venue_order_id or event.venue_order_id
+    order = moved(order, event.kind, status, at.at_ns, venue_order_id=venue_order_id, evidence=Evidence.CONFIRMED)
+    _put(state, order)
+    _tell(state, order, at)
+
+
+@applies(events.OrderRejected)
+def _reject(state: State, at: Recorded, event: events.OrderRejected) -> None:
+    _close(state, at, event, REJECTED, reason=event.reason)
+
+
+@applies(events.OrderCanceled)
+def _cancel(state: State, at: Recorded, event: events.OrderCanceled) -> None:
+    _close(state, at, event, CANCELED, reason=event.reason, evidence=Evidence(event.evidence))
+
+
+@applies(events.OrderExpired)
+def _expire(state: State, at: Recorded, event: events.OrderExpired) -> None:
+    _close(state, at, event, EXPIRED)
+
+
+def _close(state: State, at: Recorded, event: events.OrderEvent, status: Any, **changes: Any) -> None:
+    changes.setdefault("evidence", Evidence.CONFIRMED)
+    order = moved(state.orders[event.order_id], event.kind, status, at.at_ns, closed_as=status, **changes)
+    _put(state, order)
+    _tell(state, order, at)
+    _touch(state, order.venue, state.instruments.get(order.instrument), at.seq)
+
+
+@applies(events.FillBooked)
+def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
+    key = execution_key(event.venue, event.instrument, event.exec_id)
+    if key in state.executions:
+        raise IllegalEvent(f"execution {key} is booked")
+    order = state.orders[event.order_id]
+    state.executions[key] = Execution(
+        order_id=order.order_id, side=event.side, quantity=event.quantity, price=event.price,
+        fee=event.fee, fee_asset=event.fee_asset, seq=at.seq,
+    )  # fmt: skip
+    state.executions_of[order.order_id] = (*state.executions_of.get(order.order_id, ()), key)
+    _roll_day(state, at.at_ns)
+    _book_money(state, order, event.side, event.quantity, event.price)
+    _charge(state, order, event.fee, event.fee_asset)
+    changes: dict[str, Any] = {"venue_order_id": order.venue_order_id or event.venue_order_id}
+    if order.status is VOID:
+        changes["evidence"] = Evidence.CONFIRMED
+    order = _refilled(state, order, event, at, changes)
+    _touch(state, order.venue, state.instruments[order.instrument], at.seq)
+    _tell(state, order, at, key)
+
+
+@applies(events.FillCorrected)
+def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
+    key = execution_key(event.venue, event.instrument, event.exec_id)
+    before, order = state.executions[key], state.orders[event.order_id]
+    state.executions[key] = evolve(before, quantity=event.quantity, price=event.price, busted=False)
+    if not before.busted:
+        _book_money(state, order, before.side.opposite, before.quantity, before.price)
+    _book_money(state, order, before.side, event.quantity, event.price)
+    order = _refilled(state, order, event, at, {})
+    _touch(state, order.venue, state.instruments[order.instrument], at.seq)
+    _tell(state, order, at)
+
+
+@applies(events.FillBusted)
+def _bust(state: State, at: Recorded, event: events.FillBusted) -> None:
+    key = execution_key(event.venue, event.instrument, event.exec_id)
+    before, order = state.executions[key], state.orders[event.order_id]
+    state.executions[key] = evolve(before, busted=True)
+    _book_money(state, order, before.side.opposite, before.quantity, before.price)
+    _charge(state, order, -before.fee if before.fee else None, before.fee_asset)
+    order = _refilled(state, order, event, at, {})
+    _touch(state, order.venue, state.instruments[order.instrument], at.seq)
+    _tell(state, order, at)
+
+
+def _refilled(state: State, order: Order, event: Any, at: Recorded, changes: dict[str, Any]) -> Order:
+    """The order with its sums taken anew from its executions."""
+    filled = notional = ZERO
+    for key in state.executions_of.get(order.order_id, ()):
+        execution = state.executions[key]
+        if not execution.busted:
+            filled = EXACT.add(filled, execution.quantity)
+            notional = EXACT.add(notional, EXACT.multiply(execution.quantity, execution.price))
+    filled, notional = plain(filled), plain(notional)
+    if order.status is VOID:
+        status = FILLED if filled >= order.quantity else working_status(filled)
+    elif order.status is FILLED and isinstance(event, events.FillBooked):
+        status = FILLED
+    else:
+        status = status_after_fills(order, filled)
+    order = moved(order, event.kind, status, at.at_ns, filled=filled, notional=notional, **changes)
+    _put(state, order)
+    return order
+
+
+def _book_money(state: State, order: Order, side: Side, quantity: Decimal, price: Decimal) -> None:
+    held = state.positions.setdefault(order.instrument, {})
+    held[order.strategy] = execute(held.get(order.strategy, Position()), side, quantity, price)
+    instrument = state.instruments[order.instrument]
+    settle(state.balances.setdefault(order.venue, {}), instrument, side, quantity, price)
+
+
+def _charge(state: State, order: Order, fee: Decimal | None, asset: Asset | None) -> None:
+    if fee is None or asset is None:
+        return
+    held = state.positions.setdefault(order.instrument, {})
+    held[order.strategy] = charge(held.get(order.strategy, Position()), fee, asset)
+    move(state.balances.setdefault(order.venue, {}), asset, -fee)
+
+
+@applies(events.FeeBooked)
+def _book_fee(state: State, at: Recorded, event: events.FeeBooked) -> None:
+    key = execution_key(event.venue, event.instrument, event.exec_id)
+    state.executions[key] = evolve(state.executions[key], fee=event.fee, fee_asset=event.fee_asset)
+    order = state.orders[event.order_id]
+    _charge(state, order, event.fee, event.fee_asset)
+    state.last_event_seq[f"{order.venue}/{event.fee_asset}"] = at.seq
+
+
+@applies(events.CancelRequested)
+def _request_cancel(state: State, at: Recorded, event: events.CancelRequested) -> None:
+    order = state.orders[event.order_id]
+    _put(state, evolve(
+        order, pending_cancel=Pending.SENT, cancel_held=event.held, cancel_seq=at.seq, cancel_ns=at.at_ns,
+        updated_ns=at.at_ns,
+    ))  # fmt: skip
+
+
+@applies(events.CancelAccepted, events.ReplaceAccepted, events.OrderTriggered, events.ReplaceDenied)
+def _acknowledge(state: State, at: Recorded, event: events.OrderEvent) -> None:
+    _put(state, evolve(state.orders[event.order_id], updated_ns=at.at_ns))
+
+
+@applies(events.CancelRefused)
+def _refuse_cancel(state: State, at: Recorded, event: events.CancelRefused) -> None:
+    pending = Pending.IN_DOUBT if event.refusal == "unknown_order" else Pending.NONE
+    order = evolve(state.orders[event.order_id], pending_cancel=pending, updated_ns=at.at_ns)
+    _put(state, order)
+    _tell(state, order, at)
+
+
+@applies(events.ReplaceRequested)
+def _request_replace(state: State, at: Recorded, event: events.ReplaceRequested) -> None:
+    replacement = Replacement(client_order_id=event.new_client_order_id, quantity=event.quantity, price=event.price)
+    _put(state, evolve(
+        state.orders[event.order_id], pending_replace=Pending.SENT, replacement=replacement, replace_seq=at.seq,
+        replace_ns=at.at_ns, updated_ns=at.at_ns,
+    ))  # fmt: skip
+    state.by_client_id[event.new_client_order_id] = event.order_id
+    state.submitted_ns = (*(ns for ns in state.submitted_ns if ns > at.at_ns - 60 * SECOND_NS), at.at_ns)
+
+
+@applies(events.OrderReplaced)
+def _replace(state: State, at: Recorded, event: events.OrderReplaced) -> None:
+    order = state.orders[event.order_id]
+    quantity = max(event.quantity, order.filled)
+    status = FILLED if order.filled and order.filled >= event.quantity else working_status(order.filled)
+    order = moved(
+        order, event.kind, status, at.at_ns, quantity=quantity, price=event.price, pending_replace=Pending.NONE,
+        replacement=None, venue_order_id=event.venue_order_id or order.venue_order_id,
+    )  # fmt: skip
+    _put(state, order)
+    _tell(state, order, at)
+
+
+@applies(events.ReplaceRefused)
+def _refuse_replace(state: State, at: Recorded, event: events.ReplaceRefused) -> None:
+    order = evolve(state.orders[event.order_id], pending_replace=Pending.NONE, replacement=None, updated_ns=at.at_ns)
+    _put(state, order)
+    _tell(state, order, at)
+
+
+@applies(events.OrderSuspended)
+def _suspend(state: State, at: Recorded, event: events.OrderSuspended) -> None:
+    _put(state, moved(state.orders[event.order_id], event.kind, SUSPENDED, at.at_ns))
+
+
+@applies(events.OrderDoneForDay)
+def _end_day(state: State, at: Recorded, event: events.OrderDoneForDay) -> None:
+    _put(state, moved(state.orders[event.order_id], event.kind, DONE_FOR_DAY, at.at_ns))
+
+
+@applies(events.OrderRestated)
+def _restate(state: State, at: Recorded, event: events.OrderRestated) -> None:
+    order = state.orders[event.order_id]
+    status = order.status if order.status in UNSETTLED else working_status(order.filled)
+    if order.filled and order.filled >= event.quantity:
+        status = FILLED
+    quantity = max(event.quantity, order.filled)
+    order = moved(order, event.kind, status, at.at_ns, quantity=quantity)
+    _put(state, order)
+    _tell(state, order, at)
+
+
+@applies(events.OutcomeUnknown)
+def _doubt(state: State, at: Recorded, event: events.OutcomeUnknown) -> None:
+    order = state.orders[event.order_id]
+    if event.request == RequestKind.NEW:
+        order = moved(order, event.kind, IN_DOUBT, at.at_ns)
+    elif event.request == RequestKind.CANCEL:
+        order = evolve(order, pending_cancel=Pending.IN_DOUBT, cancel_held=False, updated_ns=at.at_ns)
+    else:
+        order = evolve(order, pending_replace=Pending.IN_DOUBT, updated_ns=at.at_ns)
+    _put(state, order)
+
+
+@applies(events.OrderQueried)
+def _query(state: State, at: Recorded, event: events.OrderQueried) -> None:
+    order = state.orders[event.order_id]
+    reported = max(order.reported_filled, event.reported_filled or ZERO)
+    _put(state, evolve(order, queries=order.queries + 1, queried_ns=at.at_ns, reported_filled=reported))
+
+
+@applies(events.OrderVoided)
+def _void(state: State, at: Recorded, event: events.OrderVoided) -> None:
+    _close(state, at, event, VOID, evidence=Evidence.INFERRED)
+
+
+@applies(events.OrderResolved)
+def _resolve(state: State, at: Recorded, event: events.OrderResolved) -> None:
+    status = {Resolution.VOID: VOID, Resolution.CANCELED: CANCELED, Resolution.FILLED: FILLED}[event.resolution]
+    _close(state, at, event, status, evidence=Evidence.OPERATOR, reason=event.reason)
+
+
+@applies(events.ExternalOrderSeen)
+def _see_external(state: State, at: Recorded, event: events.ExternalOrderSeen) -> None:
+    _put(state, Order(
+        order_id=event.order_id, strategy=NOBODY, instrument=event.instrument, venue=event.venue, side=event.side,
+        order_type=event.order_type, time_in_force=event.time_in_force, quantity=event.quantity, price=event.price,
+        client_order_id=event.client_order_id, venue_order_id=event.venue_order_id, status=NEW,
+        origin=Origin.ADOPTED if event.adopted else Origin.EXTERNAL, created_ns=at.at_ns, updated_ns=at.at_ns,
+        intended_seq=at.seq, requested_seq=at.seq, requested_ns=at.at_ns,
+    ))  # fmt: skip
+    if event.client_order_id:
+        state.by_client_id[event.client_order_id] = event.order_id
+
+
+@applies(events.OrderArchived)
+def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
+    order = state.orders.pop(event.order_id)
+    if order.is_open:
+        raise IllegalEvent(f"order {order.order_id} is open and can't be archived")
+    del state.closed_ids[order.order_id]
+    for client_id in [c for c in (order.client_order_id,) if c]:
+        state.by_client_id.pop(client_id, None)
+    if order.venue_order_id:
+        state.by_venue_id.pop(f"{order.venue}/{order.venue_order_id}", None)
+    if order.key is not None:
+        state.keys.pop(f"{order.strategy}/{order.key}", None)
+    for key in state.executions_of.pop(order.order_id, ()):
+        del state.executions[key]
+
+
+# --- positions and balances without an execution ---
+
+
+@applies(events.BalanceAdjusted)
+def _adjust_balance(state: State, at: Recorded, event: events.BalanceAdjusted) -> None:
+    move(state.balances.setdefault(event.venue, {}), event.asset, event.amount)
+    state.last_event_seq[f"{event.venue}/{event.asset}"] = at.seq
+
+
+@applies(events.PositionAdjusted)
+def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted) -> None:
+    held = state.positions.setdefault(event.instrument, {})
+    held[event.strategy] = adjust(held.get(event.strategy, Position()), event.quantity)
+    instrument = state.instruments[event.instrument]
+    move(state.balances.setdefault(event.venue, {}), instrument.base, event.quantity)
+    _touch(state, event.venue, instrument, at.seq)
+
+
+# --- shared bookkeeping ---
+
+
+def _put(state: State, order: Order) -> None:
+    """Store an order and keep the indexes true."""
+    state.orders[order.order_id] = order
+    if order.venue_order_id:
+        state.by_venue_id[f"{order.venue}/{order.venue_order_id}"] = order.order_id
+    if order.is_open or order.status is INTENT:
+        state.closed_ids.pop(order.order_id, None)
+        state.open_ids.setdefault(order.order_id, None)
+    else:
+        state.open_ids.pop(order.order_id, None)
+        state.closed_ids.setdefault(order.order_id, order.updated_ns)
+
+
+def _touch(state: State, venue: VenueName, instrument: Instrument | None, seq: int) -> None:
+    """Remember that something of ours happened to these assets: a snapshot asked before it says nothing about them."""
+    if instrument is not None:
+        state.last_event_seq[f"{venue}/{instrument.base}"] = seq
+        state.last_event_seq[f"{venue}/{instrument.quote}"] = seq
+
+
+def _tell(state: State, order: Order, at: Recorded, exec_key: str = "") -> None:
+    """Note a fact for the strategy whose order it is; the oldest go when far too many wait."""
+    strategy = state.strategies.get(order.strategy)
+    if strategy is not None:
+        untold = (*strategy.untold, Fact(at.seq, order.order_id, exec_key))[-UNTOLD_MOST:]
+        state.strategies[order.strategy] = evolve(strategy, untold=untold)
+
+
+def _roll_day(state: State, at_ns: int) -> None:
+    """At the first execution of a UTC day, note where its result begins."""
+    number = at_ns // (86_400 * SECOND_NS)
+    if number != state.day.number:
+        state.day = Day(number, results_by_asset(state))

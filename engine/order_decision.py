@@ -1,0 +1,185 @@
+"""A report about an order → events, by the tables of `order.py`. Total: what fits no row is an anomaly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import frozen
+
+from engine import events, inputs
+from engine.events import Event
+from engine.inputs import Scope
+from engine.order import (
+    CANCEL,
+    LIFE,
+    PENDING_NEW,
+    REPLACE,
+    Order,
+    Pending,
+)
+from engine.order_effects import EFFECTS, bounded, surprise, surprise_order
+from engine.order_guards import GUARDS, Look, OperatorResolved
+from engine.state import State
+from engine.tables import Cell
+from engine.token import order_id, parse_token
+from engine.values import InstrumentName, OrderId, OrderType, TimeInForce
+
+
+@frozen(kw_only=True)
+class CancelAsked:
+    """A strategy's, an operator's or the engine's own wish to cancel."""
+
+    by: str
+    raw: str = ""
+
+
+@frozen(kw_only=True)
+class NotEffective:
+    """A query after the request's expiry shows that a cancel or replacement in doubt had no effect."""
+
+    by: str = "engine"
+    raw: str = ""
+
+
+def _status_name(report: inputs.StatusReport) -> str:
+    if report.status in ("suspended", "done_for_day"):
+        return str(report.status)
+    return "status_open" if report.status.is_open else "status_closed"
+
+
+_REQUESTS = {"new": "outcome_unknown_new", "cancel": "outcome_unknown_cancel", "replace": "outcome_unknown_replace"}
+
+REPORT_NAMES: dict[type[Any], Callable[[Any], str]] = {
+    inputs.Ack: lambda r: "ack",
+    inputs.PendingNewAck: lambda r: "pending_new_ack",
+    inputs.Rejected: lambda r: "rejected",
+    inputs.Trade: lambda r: "trade",
+    inputs.TradeCorrect: lambda r: "trade_correct",
+    inputs.TradeCancel: lambda r: "trade_cancel",
+    inputs.FeeReported: lambda r: "fee_reported",
+    inputs.CancelAcked: lambda r: "cancel_acked",
+    inputs.Canceled: lambda r: "canceled",
+    inputs.CancelRejected: lambda r: "cancel_rejected",
+    inputs.ReplaceAcked: lambda r: "replace_acked",
+    inputs.Replaced: lambda r: "replaced",
+    inputs.ReplaceRejected: lambda r: "replace_rejected",
+    inputs.Expired: lambda r: "expired",
+    inputs.DoneForDay: lambda r: "done_for_day",
+    inputs.Suspended: lambda r: "suspended",
+    inputs.Restated: lambda r: "restated",
+    inputs.Triggered: lambda r: "triggered",
+    inputs.OutcomeUnknown: lambda r: _REQUESTS[r.request],
+    inputs.StatusReport: _status_name,
+    inputs.NotFound: lambda r: "not_found",
+    OperatorResolved: lambda r: "operator_resolved",
+    CancelAsked: lambda r: "cancel_requested",
+}
+
+
+def decide_report(state: State, report: Any, now_ns: int) -> Iterator[Event]:
+    """The events of one venue report; an order that nobody knows becomes an external one."""
+    order = state.order_of(report.client_order_id, report.venue, report.venue_order_id)
+    if order is None:
+        yield from _meet_stranger(state, report, now_ns)
+        order = state.order_of(report.client_order_id, report.venue, report.venue_order_id)
+    if order is not None:
+        yield from decide_order(state, order, report, now_ns)
+
+
+def decide_order(state: State, order: Order, report: Any, now_ns: int) -> Iterator[Event]:
+    """The events of a report about a known order, by the first row whose guard holds; none is an anomaly."""
+    if isinstance(report, inputs.QueryFailed):
+        return  # proves nothing; the next probe is a matter of time
+    look = Look(state, order, report, now_ns)
+    yield from _by_table(look, REPORT_NAMES[type(report)](report))
+    if isinstance(report, inputs.StatusReport):
+        yield from _settle_by_status(state, order.order_id, report, now_ns)
+    yield from _release_cancel(state, order.order_id, now_ns)
+
+
+def _by_table(look: Look, name: str) -> Iterator[Event]:
+    cells = _cells(look.order, name)
+    for cell in cells:
+        if not cell.guard or GUARDS[cell.guard](look):
+            if cell.effect:
+                yield from EFFECTS[cell.effect](look)
+            return
+    detail = f"{name} does not fit an order that is {look.order.status}"
+    yield from surprise_order(look, f"unexpected_{name}", detail)
+
+
+def _cells(order: Order, name: str) -> tuple[Cell, ...]:
+    if name in CANCEL.reports:
+        return CANCEL.find(order.pending_cancel, name)
+    if name in REPLACE.reports:
+        return REPLACE.find(order.pending_replace, name)
+    return LIFE.find(order.status, name)
+
+
+def _release_cancel(state: State, order_id: OrderId, now_ns: int) -> Iterator[Event]:
+    """A cancel that waited for the outcome of the order's own request leaves now."""
+    order = state.orders[order_id]
+    if order.cancel_held and order.is_open and order.status is not PENDING_NEW:
+        yield from _by_table(Look(state, order, CancelAsked(by="engine"), now_ns), "cancel_requested")
+
+
+def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusReport, now_ns: int) -> Iterator[Event]:
+    """An open order's status settles a replacement or a cancel in doubt, once the request has expired."""
+    order = state.orders[order_id]
+    if not (order.is_open and report.status.is_open) or order.reported_filled > order.filled:
+        return
+    window_ns = _window_ns(state, order)
+    if order.pending_replace is not Pending.NONE and order.replacement is not None:
+        asked = order.replacement
+        if (report.quantity, report.price) == (asked.quantity, asked.price):
+            replaced = inputs.Replaced(
+                venue=report.venue, quantity=report.quantity, price=report.price,
+                venue_order_id=report.venue_order_id, transact_ns=report.transact_ns, raw=report.raw,
+            )  # fmt: skip
+            yield from _by_table(Look(state, order, replaced, now_ns), "replaced")
+        elif order.pending_replace is Pending.IN_DOUBT and now_ns > order.replace_ns + window_ns:
+            yield from _by_table(Look(state, order, NotEffective(), now_ns), "replace_not_effective")
+    order = state.orders[order_id]
+    if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + window_ns:
+        yield from _by_table(Look(state, order, NotEffective(), now_ns), "cancel_not_effective")
+
+
+def _window_ns(state: State, order: Order) -> int:
+    description = state.venues[order.venue].description
+    return description.absence.after_ns if description else 0
+
+
+def _meet_stranger(state: State, report: Any, now_ns: int) -> Iterator[Event]:
+    """An order of nobody's: booked as external; with our token's form, trading pauses until somebody has looked."""
+    known = report.instrument in state.instruments
+    if not known or not isinstance(report, (inputs.StatusReport, inputs.Trade)) or _is_before_opening(state, report):
+        about = report.client_order_id or report.venue_order_id or ""
+        if not _is_before_opening(state, report) and not isinstance(report, (inputs.NotFound, inputs.QueryFailed)):
+            detail = f"{type(report).__name__} about an order that the journal does not know"
+            yield from surprise(state, about, "unknown_order", detail, report.raw, now_ns)
+        return
+    if isinstance(report, inputs.StatusReport) and not report.status.is_open and not report.filled:
+        return
+    ours = parse_token(report.client_order_id or "") is not None
+    yield events.ExternalOrderSeen(
+        order_id=order_id(state.journal_id, state.run, state.seq + 1),
+        client_order_id=report.client_order_id, venue_order_id=report.venue_order_id, venue=report.venue,
+        instrument=InstrumentName(str(report.instrument)), side=report.side, quantity=report.quantity,
+        price=report.price,
+        order_type=getattr(report, "order_type", OrderType.LIMIT),
+        time_in_force=getattr(report, "time_in_force", TimeInForce.GTC),
+        adopted=ours, raw=bounded(report.raw),
+    )  # fmt: skip
+    if ours:
+        detail = f"{report.client_order_id} has the form of our ids, but this journal never requested it"
+        yield events.AnomalyRecorded(about=report.venue, anomaly="foreign_order_of_our_form", detail=detail)
+        yield events.TradingPaused(
+            scope=Scope.ALL, subject_name="", reason="unknown_order_of_our_form", latched=True, detail=detail
+        )
+
+
+def _is_before_opening(state: State, report: Any) -> bool:
+    """An execution from before the account was opened here is in the opening balances."""
+    venue = state.venues.get(report.venue)
+    return isinstance(report, inputs.Trade) and venue is not None and (report.transact_ns or 0) <= venue.opened_ns

@@ -1,0 +1,114 @@
+"""The conditions in the order tables, by name: what a report and the order it is about have to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+
+from engine.inputs import Resolution
+from engine.order import (
+    INTENT,
+    OPEN_SET,
+    PENDING_NEW,
+    TERMINAL_SET,
+    WORKING,
+    Order,
+    Pending,
+)
+from engine.state import Execution, State, execution_key
+from engine.values import EXACT, ZERO, OrderId
+
+
+@frozen(kw_only=True)
+class OperatorResolved:
+    """What an operator asserts of an order in doubt: a report like a venue's, with its own evidence."""
+
+    order_id: OrderId
+    resolution: Resolution
+    by: str
+    reason: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+
+
+@frozen
+class Look:
+    """What guards and effects look at."""
+
+    state: State
+    order: Order
+    report: Any
+    now_ns: int
+
+    @property
+    def execution(self) -> Execution | None:
+        """The execution the report is about, where it is booked."""
+        key = execution_key(self.order.venue, self.order.instrument, self.report.exec_id)
+        return self.state.executions.get(key)
+
+    def filled_with(self, quantity: Decimal) -> Decimal:
+        """CumQty(14) once the report's execution counts with this quantity."""
+        known = self.execution
+        counted = known.quantity if known and not known.busted else ZERO
+        return EXACT.add(EXACT.subtract(self.order.filled, counted), quantity)
+
+
+def _is_same(look: Look) -> bool:
+    known, trade = look.execution, look.report
+    return (
+        known is not None
+        and known.order_id == look.order.order_id
+        and (known.quantity, known.price, known.side) == (trade.quantity, trade.price, trade.side)
+    )
+
+
+def _proves_absence(look: Look) -> bool:
+    """Asked late enough, every question answered in full, all of them in the negative (ORDERS: proof of absence)."""
+    description = look.state.venues[look.order.venue].description
+    if description is None or not look.state.is_connected(look.order.venue):
+        return False
+    policy, order = description.absence, look.order
+    since_ns = max(order.requested_ns, order.cancel_ns, order.replace_ns)
+    return look.report.asked_ns >= since_ns + policy.after_ns and set(policy.sources) <= set(look.report.sources)
+
+
+GUARDS: dict[str, Callable[[Look], bool]] = {
+    "is_duplicate_id": lambda look: look.report.refusal == "duplicate_id",
+    "is_unknown_order": lambda look: look.report.refusal == "unknown_order",
+    "has_fills": lambda look: look.order.filled > 0,
+    "tells_id": lambda look: look.order.venue_order_id is None and look.report.venue_order_id is not None,
+    "is_known": _is_same,
+    "contradicts": lambda look: look.execution is not None,
+    "overfills": lambda look: look.filled_with(look.report.quantity) > look.order.quantity,
+    "completes": lambda look: look.filled_with(look.report.quantity) == look.order.quantity,
+    "is_unknown_execution": lambda look: look.execution is None,
+    "is_corrected_already": lambda look: (
+        look.execution is not None
+        and not look.execution.busted
+        and (look.execution.quantity, look.execution.price) == (look.report.quantity, look.report.price)
+    ),
+    "completes_corrected": lambda look: look.filled_with(look.report.quantity) >= look.order.quantity,
+    "is_busted_already": lambda look: look.execution is not None and look.execution.busted,
+    "leaves_fills": lambda look: look.filled_with(ZERO) > 0,
+    "completes_without": lambda look: look.filled_with(ZERO) >= look.order.quantity,
+    "was_closed": lambda look: look.order.closed_as is not None,
+    "has_fee": lambda look: look.execution is not None and look.execution.fee is not None,
+    "is_filled_by_quantity": lambda look: bool(look.order.filled) and look.report.quantity <= look.order.filled,
+    "misses_fills": lambda look: look.report.filled > look.order.filled,
+    "says_canceled": lambda look: look.report.status == "canceled",
+    "says_expired": lambda look: look.report.status == "expired",
+    "says_rejected": lambda look: look.report.status == "rejected",
+    "proves_absence": _proves_absence,
+    "vanished_before": lambda look: _proves_absence(look) and f"vanished/{look.order.order_id}" in look.state.said,
+    "resolves_void": lambda look: look.report.resolution is Resolution.VOID,
+    "resolves_canceled": lambda look: look.report.resolution is Resolution.CANCELED,
+    "resolves_filled": lambda look: look.report.resolution is Resolution.FILLED,
+    "is_intent": lambda look: look.order.status is INTENT,
+    "is_open": lambda look: look.order.status in OPEN_SET,
+    "is_working": lambda look: look.order.status in WORKING and look.order.pending_cancel is Pending.NONE,
+    "is_terminal": lambda look: look.order.status in TERMINAL_SET,
+    "is_released": lambda look: look.order.cancel_held and look.order.status is not PENDING_NEW,
+}

@@ -1,0 +1,158 @@
+"""What the engine is told to do: the canonical configuration, without secrets, as values.
+
+The configuration's own names are kept; a duration keeps its name plus the unit (`max_quote_age` → `max_quote_age_ns`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+from attrs import Factory, frozen
+
+from engine.values import SECOND_NS, Duration, InstrumentName, StrategyName, VenueName
+
+
+class Mode(StrEnum):
+    """A journal is bound to its mode for life."""
+
+    PAPER = "paper"
+    LIVE = "live"
+    BACKTEST = "backtest"
+
+
+class OnStop(StrEnum):
+    """What becomes of open orders at a clean stop."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
+class OnDrift(StrEnum):
+    """What a difference between our books and the venue's leads to, once it has been seen twice."""
+
+    PAUSE = "pause"
+    ALERT = "alert"
+    ADOPT = "adopt"
+
+
+class OnError(StrEnum):
+    """What becomes of the open orders of a strategy that failed."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
+class BarsFrom(StrEnum):
+    """What a strategy's bars are made of: public trades, or the middle of the quotes where there are no trades."""
+
+    TRADES = "trades"
+    QUOTES = "quotes"
+
+
+class Record(StrEnum):
+    """Which inputs go to the tape beside the journal."""
+
+    NONE = "none"
+    DECIDING = "deciding"
+    ALL = "all"
+
+
+@frozen(kw_only=True)
+class Limits:
+    """Risk limits; a limit's name is its reason code. None, or no entry, is no limit.
+
+    Quantities are in the instrument's base, notional and loss in its quote asset, `price_collar` is a fraction of the
+    touch (0.02 is 2 %), `duplicate_intent_ns` the time in which an equal intent is refused.
+    """
+
+    max_order_quantity: dict[InstrumentName, Decimal] = Factory(dict)
+    max_order_notional: Decimal | None = None
+    max_position: dict[InstrumentName, Decimal] = Factory(dict)
+    max_open_orders: int | None = None
+    max_orders_per_minute: int | None = None
+    max_daily_loss: Decimal | None = None
+    price_collar: Decimal | None = None
+    max_quote_age_ns: Duration | None = None
+    duplicate_intent_ns: Duration | None = None
+
+
+@frozen(kw_only=True)
+class Risk:
+    """Account-wide limits, and narrower ones by strategy and by instrument; an intent must pass all that apply."""
+
+    account: Limits = Limits()
+    strategies: dict[StrategyName, Limits] = Factory(dict)
+    instruments: dict[InstrumentName, Limits] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Evaluate:
+    """When a strategy is asked: on quotes, at most every `at_most_every_ns`, or every `every_ns`."""
+
+    on: str = "quote"
+    at_most_every_ns: Duration = Duration(0)
+    every_ns: Duration | None = None
+
+
+@frozen(kw_only=True)
+class StrategySettings:
+    """One `[strategies.NAME]`: `file_hash` is the SHA-256 of the file its class stands in."""
+
+    strategy_class: str
+    instruments: tuple[InstrumentName, ...]
+    version: str = "1"
+    tag: str = ""
+    bars_ns: Duration | None = None
+    bars_from: BarsFrom = BarsFrom.TRADES
+    evaluate: Evaluate = Evaluate()
+    memory_every_ns: Duration = Duration(SECOND_NS)
+    on_error: OnError = OnError.KEEP
+    params: dict[str, str | int | bool] = Factory(dict)
+    file_hash: str = ""
+
+
+@frozen(kw_only=True)
+class Orders:
+    """How orders are handled: `send_limit_ns` is the greatest age at which a request may still leave,
+    `expiry_ns` when the venue must refuse it, `outcome_limit_ns` when silence is recorded as unknown."""
+
+    on_stop: OnStop = OnStop.KEEP
+    stop_limit_ns: Duration = Duration(2 * SECOND_NS)
+    send_limit_ns: Duration = Duration(SECOND_NS // 2)
+    expiry_ns: Duration = Duration(SECOND_NS)
+    outcome_limit_ns: Duration = Duration(10 * SECOND_NS)
+    closed_kept_ns: Duration = Duration(7 * 86_400 * SECOND_NS)
+    closed_kept_most: int = 10_000
+
+
+@frozen(kw_only=True)
+class Reconcile:
+    """How often the venues are compared with the books, and what a lasting difference leads to."""
+
+    every_ns: Duration = Duration(60 * SECOND_NS)
+    start_limit_ns: Duration = Duration(60 * SECOND_NS)
+    retry_ns: Duration = Duration(SECOND_NS)
+    answer_limit_ns: Duration = Duration(10 * SECOND_NS)
+    on_position_drift: OnDrift = OnDrift.PAUSE
+
+
+@frozen(kw_only=True)
+class Disk:
+    """Below `min_free_bytes` trading pauses before SQLite fails."""
+
+    min_free_bytes: int = 64 * 1024 * 1024
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Everything of the configuration that `decide` reads."""
+
+    mode: Mode = Mode.PAPER
+    venues: dict[VenueName, str] = Factory(dict)
+    strategies: dict[StrategyName, StrategySettings] = Factory(dict)
+    risk: Risk = Risk()
+    orders: Orders = Orders()
+    reconcile: Reconcile = Reconcile()
+    disk: Disk = Disk()
+    quotes: Record = Record.DECIDING

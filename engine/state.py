@@ -1,0 +1,224 @@
+"""State: everything that `decide` reads, and `apply`, the only function that changes it.
+
+State is the one mutable object; every value in it is frozen. `apply(state, recorded)` changes it in place. It asserts:
+an illegal event is our own bug and stops the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from attrs import Factory, define, frozen
+
+from engine.account import Balances
+from engine.capabilities import VenueDescription
+from engine.events import Difference, Event
+from engine.inputs import Scope
+from engine.instrument import Instrument
+from engine.order import (
+    Order,
+)
+from engine.position import Position
+from engine.settings import Settings
+from engine.system import Pause, SystemState, VenueState
+from engine.values import (
+    EXACT,
+    ZERO,
+    Asset,
+    ClientOrderId,
+    InstrumentName,
+    OrderId,
+    Side,
+    StrategyName,
+    VenueName,
+    plain,
+)
+
+NOBODY = StrategyName("")
+UNTOLD_MOST = 10_000
+
+
+@frozen
+class Recorded:
+    """An event with its header: the seq it was given when it was made, its time, and the seq that led to it."""
+
+    seq: int
+    at_ns: int
+    event: Event
+    cause: int | None = None
+
+
+@frozen(kw_only=True)
+class Execution:
+    """One execution as it stands now (after corrections)."""
+
+    order_id: OrderId
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal | None
+    fee_asset: Asset | None
+    seq: int
+    busted: bool = False
+
+
+@frozen(kw_only=True)
+class Venue:
+    """What is known of one account at a venue; times in ns, 0 where never."""
+
+    state: VenueState = VenueState.DOWN
+    description: VenueDescription | None = None
+    opened_ns: int = 0
+    asked_seq: int = 0
+    asked_ns: int = 0
+    awaited: bool = False
+    reconciled_ns: int = 0
+    reconciled_asked_ns: int = 0
+    retry_ns: int = 0
+    differences: tuple[Difference, ...] = ()
+    open_orders_seen: int | None = None
+
+
+@frozen
+class Fact:
+    """Something that a strategy has to be told: a fill or an order's change, in seq order."""
+
+    seq: int
+    order_id: OrderId
+    exec_key: str = ""
+
+
+@frozen(kw_only=True)
+class StrategyState:
+    """What survives of a strategy: its memory, how far it has been told, and what it has still to hear."""
+
+    memory: dict[str, Any] = Factory(dict)
+    told_seq: int = 0
+    untold: tuple[Fact, ...] = ()
+
+
+@frozen
+class Day:
+    """The result at the beginning of a UTC day, by quote asset: what a daily loss is measured from."""
+
+    number: int = 0
+    result: dict[str, Decimal] = Factory(dict)
+
+
+@define
+class State:
+    """The present, folded from the journal."""
+
+    seq: int = 0
+    at_ns: int = 0
+    journal_id: str = ""
+    run: str = ""
+    epoch: int = 0
+    system: SystemState = SystemState.STOPPED
+    system_reason: str = ""
+    starts_without_trading: int = 0
+    started_ns: int = 0
+    reconciling_since_ns: int = 0
+    settings: Settings = Factory(Settings)
+    venues: dict[VenueName, Venue] = Factory(dict)
+    instruments: dict[InstrumentName, Instrument] = Factory(dict)
+    pauses: dict[str, Pause] = Factory(dict)
+    killed_seq: int = 0
+    kill_verified: bool = True
+    flatten: bool = False
+    orders: dict[OrderId, Order] = Factory(dict)
+    by_client_id: dict[ClientOrderId, OrderId] = Factory(dict)
+    by_venue_id: dict[str, OrderId] = Factory(dict)
+    open_ids: dict[OrderId, None] = Factory(dict)
+    closed_ids: dict[OrderId, int] = Factory(dict)
+    keys: dict[str, OrderId] = Factory(dict)
+    executions: dict[str, Execution] = Factory(dict)
+    executions_of: dict[OrderId, tuple[str, ...]] = Factory(dict)
+    positions: dict[InstrumentName, dict[StrategyName, Position]] = Factory(dict)
+    balances: dict[VenueName, Balances] = Factory(dict)
+    last_event_seq: dict[str, int] = Factory(dict)
+    submitted_ns: tuple[int, ...] = ()
+    strategies: dict[StrategyName, StrategyState] = Factory(dict)
+    last_intent: dict[str, int] = Factory(dict)
+    said: dict[str, int] = Factory(dict)
+    day: Day = Factory(Day)
+    digested_seq: int = 0
+
+    # --- questions that decide, risk and the tools ask
+
+    def order_of(self, client_id: str | None, venue: VenueName, venue_order_id: str | None) -> Order | None:
+        """The order a report is about: by our client id first, else by the venue's own."""
+        found = self.by_client_id.get(ClientOrderId(client_id)) if client_id else None
+        if found is None and venue_order_id:
+            found = self.by_venue_id.get(f"{venue}/{venue_order_id}")
+        return self.orders.get(found) if found else None
+
+    def open_orders(self) -> Iterator[Order]:
+        """Orders that may still trade, oldest first."""
+        return (self.orders[order_id] for order_id in self.open_ids)
+
+    def position(self, instrument: InstrumentName, strategy: StrategyName | None = None) -> Position:
+        """A strategy's position, or with None the account's: the sum over all of them."""
+        held = self.positions.get(instrument, {})
+        return held.get(strategy, Position()) if strategy is not None else sum_positions(held.values())
+
+    def paused_by(self, *, venue: str = "", instrument: str = "", strategy: str = "") -> Pause | None:
+        """The first pause that covers all of the given, in the order in which they began."""
+        covered = {Scope.ALL: "", Scope.VENUE: venue, Scope.INSTRUMENT: instrument, Scope.STRATEGY: strategy}
+        for pause in self.pauses.values():
+            if pause.scope is Scope.ALL or (covered[pause.scope] and covered[pause.scope] == pause.subject):
+                return pause
+        return None
+
+    def used_venues(self) -> Iterator[tuple[VenueName, Venue]]:
+        """The venues of the present configuration."""
+        return ((name, self.venues[name]) for name in self.settings.venues if name in self.venues)
+
+    def is_connected(self, venue: VenueName) -> bool:
+        """Are the venue's streams up, so that nothing it says now is missed?"""
+        known = self.venues.get(venue)
+        return known is not None and known.state is not VenueState.DOWN
+
+    def is_ready(self, venue: VenueName) -> bool:
+        """May orders go to this venue?"""
+        known = self.venues.get(venue)
+        return known is not None and known.state is VenueState.READY
+
+
+def sum_positions(held: Any) -> Position:
+    """The account's position over all strategies' ones."""
+    total = Position()
+    for position in held:
+        fees = dict(total.fees)
+        for asset, fee in position.fees.items():
+            fees[asset] = plain(EXACT.add(fees.get(asset, ZERO), fee))
+        total = Position(
+            plain(total.quantity + position.quantity),
+            plain(total.cost + position.cost),
+            plain(total.realized + position.realized),
+            fees,
+        )
+    return total
+
+
+def execution_key(venue: str, instrument: str, exec_id: str) -> str:
+    """What makes an execution one: (account, symbol, ExecID)."""
+    return f"{venue}/{instrument}/{exec_id}"
+
+
+def results_by_asset(state: State) -> dict[str, Decimal]:
+    """Realised result less fees, summed by quote asset (fees in other assets are not converted)."""
+    found: dict[str, Decimal] = {}
+    for name, held in state.positions.items():
+        quote = state.instruments[name].quote
+        for position in held.values():
+            net = EXACT.subtract(position.realized, position.fees.get(quote, ZERO))
+            found[quote] = plain(EXACT.add(found.get(quote, ZERO), net))
+    return found
+
+
+def intent_fingerprint(order: Order) -> str:
+    """What makes two intents equal for the duplicate guard."""
+    return f"{order.strategy}/{order.instrument}/{order.side}/{order.order_type}/{order.quantity}/{order.price}"

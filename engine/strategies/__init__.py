@@ -1,0 +1,1 @@
+"""Reference strategies: small, readable, and run by the demo."""

@@ -1,0 +1,238 @@
+"""The strategy API: callbacks that say what is wanted; risk and execution decide what is sent.
+
+A strategy takes no clock, no chance and no I/O of its own: `context` has all three. What survives a restart is
+`context.memory` and nothing else.
+"""
+
+from __future__ import annotations
+
+import random as _random
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from attrs import field, frozen
+
+from engine.bars import Bar
+from engine.inputs import Quote
+from engine.instrument import Instrument
+from engine.market import Market
+from engine.order import Order
+from engine.state import State
+from engine.values import (
+    ExecId,
+    InstrumentName,
+    OrderId,
+    OrderType,
+    Side,
+    StrategyName,
+    TimeInForce,
+    exact,
+)
+
+MEMORY_LIMIT_BYTES = 256 * 1024
+ANSWERS_LIMIT = 1_000
+_DECIMAL = "$decimal"
+
+
+def _maybe_exact(value: Any) -> Decimal | None:
+    return None if value is None else exact(value)
+
+
+@frozen(kw_only=True)
+class Intent:
+    """What a strategy wants. Quantities and prices are Decimal, str or int; a float is refused.
+
+    `reason` is kept with the order and shown by `why`. `key`, where given, makes it one order for ever: the same key
+    of the same strategy a second time does nothing.
+    """
+
+    instrument: InstrumentName = field(converter=InstrumentName)
+    side: Side = field(converter=Side)
+    quantity: Decimal = field(converter=exact)
+    order_type: OrderType = field(default=OrderType.LIMIT, converter=OrderType)
+    price: Decimal | None = field(default=None, converter=_maybe_exact)
+    time_in_force: TimeInForce = field(default=TimeInForce.GTC, converter=TimeInForce)
+    post_only: bool = False
+    reason: Mapping[str, Any] = field(factory=dict)
+    key: str | None = None
+
+
+@frozen
+class Cancel:
+    """Cancel one of the strategy's own orders."""
+
+    order_id: OrderId
+
+
+@frozen(kw_only=True)
+class _Terms:
+    quantity: Decimal | None = field(default=None, converter=_maybe_exact)
+    price: Decimal | None = field(default=None, converter=_maybe_exact)
+
+
+@frozen
+class Replace(_Terms):
+    """Change an order: `quantity` is the whole order's, executed part included; what is not given stays."""
+
+    order_id: OrderId
+
+
+Answer = Intent | Cancel | Replace
+Answers = Iterable[Answer] | None
+
+
+@frozen(kw_only=True)
+class Fill:
+    """An execution as a strategy is told it."""
+
+    exec_id: ExecId
+    order_id: OrderId
+    instrument: InstrumentName
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal | None
+    fee_asset: str | None
+
+
+class Context:
+    """What a strategy may see and keep, during one callback."""
+
+    def __init__(self, name: StrategyName, state: State, market: Market, now_ns: int, memory: dict[str, Any]) -> None:
+        self.now_ns = now_ns
+        self.memory = memory
+        self._name, self._state, self._market = name, state, market
+        self._random: _random.Random | None = None
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The strategy's `params` of the configuration."""
+        return self._state.settings.strategies[self._name].params
+
+    @property
+    def instruments(self) -> tuple[InstrumentName, ...]:
+        """The strategy's instruments."""
+        return self._state.settings.strategies[self._name].instruments
+
+    def position(self, instrument: str) -> Decimal:
+        """This strategy's own signed position."""
+        return self._state.position(InstrumentName(instrument), self._name).quantity
+
+    def open_orders(self, instrument: str | None = None) -> tuple[Order, ...]:
+        """This strategy's orders that may still trade, oldest first; those in doubt are among them."""
+        return tuple(
+            order for order in self._state.open_orders()
+            if order.strategy == self._name and instrument in (None, order.instrument)
+        )  # fmt: skip
+
+    def order(self, order_id: str) -> Order | None:
+        """One of this strategy's orders."""
+        order = self._state.orders.get(OrderId(order_id))
+        return order if order is not None and order.strategy == self._name else None
+
+    def quote(self, instrument: str) -> Quote | None:
+        """The last quote."""
+        return self._market.quotes.get(InstrumentName(instrument))
+
+    def bars(self, instrument: str, interval_ns: int) -> Sequence[Bar]:
+        """The last closed bars since the start of the process, oldest first, at most `market.BARS_KEPT`."""
+        return tuple(self._market.bars.get((InstrumentName(instrument), interval_ns), ()))
+
+    def instrument(self, name: str) -> Instrument:
+        """Tick, lot and bounds of an instrument; raises `KeyError` for one that is not configured."""
+        return self._state.instruments[InstrumentName(name)]
+
+    def random(self) -> _random.Random:
+        """Chance that a replay repeats: a function of journal, strategy and the moment of this decision."""
+        if self._random is None:
+            seed = f"{self._state.journal_id}/{self._name}/{self.now_ns}"
+            self._random = _random.Random(sha256(seed.encode()).digest())
+        return self._random
+
+
+class Strategy:
+    """Subclass this. Each callback returns an iterable of `Intent`, `Cancel` or `Replace`, or None.
+
+    Attributes may be set in `on_start` only; what must survive a restart goes into `context.memory`.
+    """
+
+    _started = False
+
+    def on_start(self, context: Context) -> Answers:
+        """Once in each process, when trading begins."""
+
+    def on_quote(self, context: Context, quote: Quote) -> Answers:
+        """A new best bid or ask."""
+
+    def on_bar(self, context: Context, bar: Bar) -> Answers:
+        """A bar has closed."""
+
+    def on_timer(self, context: Context) -> Answers:
+        """The interval of `evaluate = { every = … }` has passed."""
+
+    def on_fill(self, context: Context, fill: Fill) -> Answers:
+        """One of its orders was executed; told once, also when it happened while nobody ran."""
+
+    def on_order(self, context: Context, order: Order) -> Answers:
+        """One of its orders changed."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if self._started:
+            raise AttributeError(
+                f"{type(self).__name__}.{name} would be lost at a restart: keep it in context.memory[{name!r}]"
+            )
+        object.__setattr__(self, name, value)
+
+    def seal(self) -> None:
+        """From here on no attribute may be set."""
+        object.__setattr__(self, "_started", True)
+
+
+class MemoryRefused(TypeError):
+    """A strategy's memory or reason holds what can't be kept; the message says where and what to write instead."""
+
+
+def keep(value: Any, place: str = "memory") -> Any:
+    """A copy of a memory as JSON can hold it, Decimals marked; raises `MemoryRefused` for anything else.
+
+    >>> keep({"n": 1, "last": Decimal("2.50")})
+    {'n': 1, 'last': {'$decimal': '2.5'}}
+    """
+    if value is None or isinstance(value, (str, bool, int)):
+        return str(value) if type(value) not in (str, bool, int, type(None)) and isinstance(value, str) else value
+    if isinstance(value, Decimal):
+        return {_DECIMAL: str(exact(value))}
+    if isinstance(value, (list, tuple)):
+        return [keep(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {_kept_key(key, place): keep(item, f"{place}[{key!r}]") for key, item in value.items()}
+    hint = "; write it as a Decimal or a str" if isinstance(value, float) else ""
+    raise MemoryRefused(f"{place} is a {type(value).__name__}, which is not kept exactly{hint}")
+
+
+def recall(kept: Any) -> Any:
+    """The memory as the strategy left it: a fresh copy."""
+    if isinstance(kept, dict):
+        if len(kept) == 1 and _DECIMAL in kept:
+            return Decimal(kept[_DECIMAL])
+        return {key: recall(item) for key, item in kept.items()}
+    return [recall(item) for item in kept] if isinstance(kept, (list, tuple)) else kept
+
+
+def _kept_key(key: Any, place: str) -> str:
+    if not isinstance(key, str) or key == _DECIMAL:
+        raise MemoryRefused(f"{place} has the key {key!r}; a key is a str")
+    return key
+
+
+def plain_reason(value: Any, place: str = "reason") -> Any:
+    """A reason as JSON, decimals as strings; raises `MemoryRefused` for a float or an unknown type."""
+    if isinstance(value, Decimal):
+        return str(exact(value))
+    if isinstance(value, Mapping):
+        return {_kept_key(key, place): plain_reason(item, f"{place}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_reason(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    return keep(value, place)

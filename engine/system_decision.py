@@ -1,0 +1,417 @@
+"""What the system and its venues do next: starts, connections, snapshots, operators, disk and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine import events, inputs
+from engine.events import Difference, Event
+from engine.inputs import RequestKind, Scope, Section
+from engine.order import IN_DOUBT, PENDING_NEW, Order, Pending
+from engine.order_decision import CancelAsked, decide_order, decide_report
+from engine.order_effects import surprise
+from engine.order_guards import OperatorResolved
+from engine.reconciliation import confirmed, differences, orders_to_query, reports_of
+from engine.settings import OnDrift
+from engine.state import NOBODY, State, Venue
+from engine.system import PAUSED, RECONCILING, STOPPED, SYSTEM, TRADING, Pause, SystemState, VenueState
+from engine.values import SECOND_NS, Asset, OrderId, VenueName, exact, plain
+
+STARTS_WITHOUT_TRADING_MOST = 5
+OVERLAP_NS = 60 * SECOND_NS
+PROBE_SLOWEST_NS = 30 * SECOND_NS
+PROBES_BEFORE_ALERT = 12
+
+
+# --- a start ----------------------------------------------------------------------------------------------------
+
+
+def begin_process(state: State, began: inputs.ProcessBegan, now_ns: int) -> Iterator[Event]:
+    """A start: what was outstanding when the last process ended is unknown from here on."""
+    lost_tail = began.head_seq is not None and began.head_seq > state.seq
+    yield events.ProcessStarted(
+        run=began.run, epoch=began.epoch, pid=began.pid, release=began.release, clean=began.clean,
+        head_seq=began.head_seq, journal_id=began.journal_id,
+    )  # fmt: skip
+    if lost_tail:
+        detail = f"the head file remembers seq {began.head_seq}: the journal's tail is lost, or it is an old copy"
+        yield _pause_all("lost_tail", latched=True, detail=detail)
+    if state.starts_without_trading >= STARTS_WITHOUT_TRADING_MOST:
+        yield _pause_all("crash_loop", latched=True, detail=f"{state.starts_without_trading} starts never traded")
+    for order in list(state.open_orders()):
+        yield from _doubt_outstanding(state, order, now_ns)
+
+
+def _doubt_outstanding(state: State, order: Order, now_ns: int) -> Iterator[Event]:
+    outstanding = (
+        (order.status is PENDING_NEW, RequestKind.NEW),
+        (order.pending_cancel is Pending.SENT and not order.cancel_held, RequestKind.CANCEL),
+        (order.pending_replace is Pending.SENT, RequestKind.REPLACE),
+    )
+    for is_outstanding, request in outstanding:
+        if is_outstanding:
+            report = inputs.OutcomeUnknown(venue=order.venue, request=request, cause="restart")
+            yield from decide_order(state, state.orders[order.order_id], report, now_ns)
+
+
+def complete_start(state: State) -> Iterator[Event]:
+    """All venues are described: compare with them before anything is sent."""
+    yield from _move(state, "venues_described", "start")
+
+
+# --- venues -----------------------------------------------------------------------------------------------------
+
+
+def connect_venue(state: State, connected: inputs.VenueConnected) -> Iterator[Event]:
+    """Streams are up: compare before use."""
+    yield events.VenueConnected(venue=connected.venue)
+    yield ask_snapshot(state, connected.venue, "connected")
+
+
+def lose_venue(state: State, lost: inputs.VenueLost) -> Iterator[Event]:
+    """Streams are gone."""
+    known = state.venues.get(lost.venue)
+    if known is not None and known.state is not VenueState.DOWN:
+        yield events.VenueLost(venue=lost.venue, cause=lost.cause)
+
+
+def ask_snapshot(state: State, venue: VenueName, why: str) -> Event:
+    """Executions are asked for with an overlap: what is known already is booked once."""
+    known = state.venues[venue]
+    if not known.opened_ns:
+        return events.SnapshotRequested(venue=venue, why=why, since_ns=state.at_ns)
+    open_since = [order.created_ns for order in state.open_orders() if order.venue == venue]
+    since_ns = min([known.reconciled_asked_ns or known.opened_ns, *open_since])
+    return events.SnapshotRequested(venue=venue, why=why, since_ns=max(since_ns - OVERLAP_NS, known.opened_ns))
+
+
+def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Iterator[Event]:
+    """Book what the snapshot shows, ask about what it does not show, and say what came of it."""
+    venue = state.venues.get(snapshot.venue)
+    if venue is None or not venue.awaited or venue.asked_seq != snapshot.asked_seq:
+        detail = f"an answer to seq {snapshot.asked_seq}, which is not awaited"
+        yield from surprise(state, snapshot.venue, "stale_snapshot", detail, "", now_ns)
+        return
+    if not venue.opened_ns:
+        if Section.BALANCES not in snapshot.complete:
+            yield events.SnapshotMissed(venue=snapshot.venue, cause="balances are not complete")
+            return
+        yield _open_account(venue, snapshot)
+    seq_before, executions_before = state.seq, len(state.executions)
+    in_doubt_before = sum(1 for order in state.open_orders() if order.is_in_doubt)
+    for report in reports_of(snapshot):
+        yield from decide_report(state, report, now_ns)
+    for order in orders_to_query(state, snapshot):
+        if order.queried_ns <= snapshot.asked_ns:
+            yield events.OrderQueried(order_id=order.order_id, why="not in the list of open orders")
+    found = differences(state, snapshot)
+    lasting = confirmed(venue.differences, found)
+    yield from _treat_drift(state, snapshot.venue, lasting)
+    in_doubt_after = sum(1 for order in state.open_orders() if order.is_in_doubt)
+    yield events.Reconciled(
+        venue=snapshot.venue, asked_seq=snapshot.asked_seq, asked_ns=snapshot.asked_ns, taken_ns=snapshot.taken_ns,
+        complete=tuple(sorted(snapshot.complete)), open_orders=len(snapshot.open_orders),
+        executions=len(snapshot.executions), executions_booked=len(state.executions) - executions_before,
+        orders_settled=max(in_doubt_before - in_doubt_after, 0) if state.seq > seq_before else 0,
+        differences=found, confirmed=lasting, ready=_is_explained(state, venue, snapshot, found, lasting),
+    )  # fmt: skip
+
+
+def _open_account(venue: Venue, snapshot: inputs.Snapshot) -> Event:
+    account = venue.description.account if venue.description else ""
+    balances = tuple(sorted(snapshot.balances, key=lambda b: b.asset))
+    return events.AccountOpened(venue=snapshot.venue, account=account, taken_ns=snapshot.taken_ns, balances=balances)
+
+
+def _is_explained(
+    state: State,
+    venue: Venue,
+    snapshot: inputs.Snapshot,
+    found: tuple[Difference, ...],
+    lasting: tuple[Difference, ...],
+) -> bool:
+    """May the venue be used? All sections complete; a new difference keeps it from becoming ready, and a lasting one is
+    covered by what the policy made of it."""
+    if set(Section) - set(snapshot.complete):
+        return venue.state is VenueState.READY
+    fresh = [difference for difference in found if difference not in lasting]
+    return venue.state is VenueState.READY or not fresh
+
+
+def _treat_drift(state: State, venue: VenueName, lasting: tuple[Difference, ...]) -> Iterator[Event]:
+    """pause, alert or adopt; and the end of the pause once nothing differs."""
+    pause = next((p for p in state.pauses.values() if p.reason == "position_drift" and p.subject == venue), None)
+    if not lasting:
+        if pause is not None:
+            yield end_pause(pause)
+        return
+    detail = "; ".join(f"{d.name}: the venue has {d.venue}, the books {d.ours}" for d in lasting)
+    policy = state.settings.reconcile.on_position_drift
+    if policy is OnDrift.ADOPT:
+        for difference in lasting:
+            yield from _adopt(state, venue, difference)
+    elif policy is OnDrift.PAUSE and pause is None:
+        yield events.TradingPaused(
+            scope=Scope.VENUE, subject_name=venue, reason="position_drift", latched=False, detail=detail
+        )
+    elif policy is OnDrift.ALERT:
+        yield from surprise(state, venue, "position_drift", detail, "", state.at_ns)
+
+
+def _adopt(state: State, venue: VenueName, difference: Difference) -> Iterator[Event]:
+    """A base asset of one instrument alone is its position; anything else is only a balance."""
+    amount = plain(exact(difference.venue) - exact(difference.ours))
+    named = [i for i in state.instruments.values() if i.venue == venue and i.base == difference.name]
+    if len(named) == 1:
+        yield events.PositionAdjusted(
+            instrument=named[0].name, venue=venue, strategy=NOBODY, quantity=amount, reason="adopted"
+        )
+    else:
+        yield events.BalanceAdjusted(venue=venue, asset=Asset(difference.name), amount=amount, reason="adopted")
+
+
+def measure_clock(state: State, measured: inputs.ClockMeasured) -> Iterator[Event]:
+    """A venue whose clock is off by more than half the request expiry is not used."""
+    pause = next((p for p in state.pauses.values() if p.reason == "clock_skew" and p.subject == measured.venue), None)
+    too_far = abs(measured.offset_ns) > state.settings.orders.expiry_ns // 2
+    if too_far and pause is None:
+        yield events.TradingPaused(
+            scope=Scope.VENUE, subject_name=measured.venue, reason="clock_skew", latched=False,
+            detail=f"the venue's clock is {measured.offset_ns} ns ahead of ours",
+        )  # fmt: skip
+    elif not too_far and pause is not None:
+        yield end_pause(pause)
+
+
+def measure_disk(state: State, measured: inputs.DiskMeasured) -> Iterator[Event]:
+    """Below the threshold trading pauses, while there is still room to say so."""
+    least = state.settings.disk.min_free_bytes
+    pause = next((p for p in state.pauses.values() if p.reason == "disk_low"), None)
+    if measured.free_bytes < least and pause is None:
+        detail = f"{measured.free_bytes} bytes are free, at least {least} must be"
+        yield _pause_all("disk_low", latched=False, detail=detail)
+    elif measured.free_bytes >= least + least // 4 and pause is not None:
+        yield end_pause(pause)
+
+
+# --- the operator -----------------------------------------------------------------------------------------------
+
+
+def obey(state: State, command: inputs.OperatorCommand, now_ns: int) -> Iterator[Event]:
+    """Record who ordered what, then do it."""
+    yield events.OperatorCommanded(
+        action=command.action, uid=command.uid, pid=command.pid, reason=command.reason, scope=command.scope,
+        subject_name=command.subject, flatten=command.flatten,
+    )  # fmt: skip
+    if command.action in ("pause", "kill"):
+        yield events.TradingPaused(
+            scope=command.scope, subject_name=command.subject,
+            reason="kill" if command.action == "kill" else "operator", latched=True, detail=command.reason,
+        )  # fmt: skip
+    if command.action == "kill":
+        yield from cancel_all(state, "kill", now_ns)
+    elif command.action == "stop":
+        yield _pause_all("stopping", latched=False, detail=command.reason)
+        if state.settings.orders.on_stop == "cancel":
+            yield from cancel_all(state, "stop", now_ns)
+    elif command.action == "resume":
+        yield from _resume(state, command)
+    elif command.action == "resolve":
+        yield from _resolve(state, command, now_ns)
+
+
+def cancel_all(state: State, by: str, now_ns: int) -> Iterator[Event]:
+    """A cancel for every order that may still be live, whoever's it is."""
+    for order in list(state.open_orders()):
+        yield from decide_order(state, order, CancelAsked(by=by), now_ns)
+
+
+def _resume(state: State, command: inputs.OperatorCommand) -> Iterator[Event]:
+    everything = command.scope is Scope.ALL and not command.subject
+    for pause in list(state.pauses.values()):
+        if everything or (pause.scope, pause.subject) == (command.scope, command.subject):
+            yield end_pause(pause)
+
+
+def _resolve(state: State, command: inputs.OperatorCommand, now_ns: int) -> Iterator[Event]:
+    order = state.orders.get(OrderId(command.order_id))
+    if order is None or command.resolution is None:
+        yield from surprise(state, command.order_id, "unknown_order", "no such order to resolve", "", now_ns)
+        return
+    resolved = OperatorResolved(
+        order_id=order.order_id, resolution=command.resolution, by=f"uid {command.uid}", reason=command.reason,
+        quantity=command.quantity, price=command.price,
+    )  # fmt: skip
+    yield from decide_order(state, order, resolved, now_ns)
+
+
+# --- what is due ------------------------------------------------------------------------------------------------
+
+
+def pass_time(state: State, now_ns: int) -> Iterator[Event]:
+    """Snapshots, probes and silences that are due; computed from State, so a restart loses no timer."""
+    for name, venue in list(state.used_venues()):
+        if venue.state is VenueState.DOWN:
+            continue
+        if venue.awaited and now_ns >= venue.asked_ns + state.settings.reconcile.answer_limit_ns:
+            yield events.SnapshotMissed(venue=name, cause="no answer")
+        elif snapshot_due_ns(state, venue) <= now_ns:
+            yield ask_snapshot(state, name, "retry" if venue.retry_ns else "periodic")
+    for order in list(state.open_orders()):
+        if order.status is PENDING_NEW and now_ns >= order.requested_ns + state.settings.orders.outcome_limit_ns:
+            silent = inputs.OutcomeUnknown(venue=order.venue, request=RequestKind.NEW, cause="no outcome")
+            yield from decide_order(state, order, silent, now_ns)
+        elif needs_probe(order) and state.is_connected(order.venue) and probe_due_ns(state, order) <= now_ns:
+            yield events.OrderQueried(order_id=order.order_id, why="still in doubt")
+            if order.queries == PROBES_BEFORE_ALERT:
+                detail = f"{order.queries} questions have not settled it"
+                yield events.AnomalyRecorded(about=order.order_id, anomaly="long_in_doubt", detail=detail)
+
+
+def due_ns(state: State) -> int | None:
+    """When `pass_time` next has something to do."""
+    found = [
+        venue.asked_ns + state.settings.reconcile.answer_limit_ns if venue.awaited else snapshot_due_ns(state, venue)
+        for _name, venue in state.used_venues()
+        if venue.state is not VenueState.DOWN
+    ]
+    for order in state.open_orders():
+        if order.status is PENDING_NEW:
+            found.append(order.requested_ns + state.settings.orders.outcome_limit_ns)
+        elif needs_probe(order) and state.is_connected(order.venue):
+            found.append(probe_due_ns(state, order))
+    if state.system is RECONCILING:
+        found.append(state.reconciling_since_ns + state.settings.reconcile.start_limit_ns)
+    return min(found, default=None)
+
+
+def needs_probe(order: Order) -> bool:
+    """Is there something about the order that only a question can settle?"""
+    return order.status is IN_DOUBT or order.is_in_doubt
+
+
+def snapshot_due_ns(state: State, venue: Venue) -> int:
+    """When the venue is asked next: soon after a difference or a failure, else in the configured rhythm."""
+    if venue.retry_ns or not state.kill_verified:
+        return max(venue.retry_ns, venue.asked_ns + state.settings.reconcile.retry_ns)
+    return venue.asked_ns + state.settings.reconcile.every_ns
+
+
+def probe_due_ns(state: State, order: Order) -> int:
+    """When the order is asked about next: at the policy's pace, slower once it has not helped."""
+    description = state.venues[order.venue].description
+    every_ns = description.absence.probe_every_ns if description else SECOND_NS
+    return order.queried_ns + min(every_ns << min(max(order.queries - 6, 0), 16), PROBE_SLOWEST_NS)
+
+
+# --- the system's own moves -------------------------------------------------------------------------------------
+
+
+def move_system(state: State, now_ns: int) -> Iterator[Event]:
+    """The moves that follow from what is true now, until there is none left."""
+    while True:
+        made = False
+        for event in _next_move(state, now_ns):
+            made = True
+            yield event
+        if not made:
+            return
+
+
+def _next_move(state: State, now_ns: int) -> Iterator[Event]:
+    if state.system is RECONCILING:
+        yield from _leave_reconciling(state, now_ns)
+    elif state.system is TRADING:
+        yield from _leave_trading(state)
+    elif state.system is PAUSED and all_pause(state) is None:
+        yield from _move(state, "pauses_ended", "resumed")
+        for name, venue in list(state.used_venues()):
+            if venue.state is not VenueState.DOWN and not venue.awaited:
+                yield ask_snapshot(state, name, "resumed")
+    if not state.kill_verified and _shows_no_orders(state):
+        yield events.KillVerified(venues=tuple(sorted(state.settings.venues)))
+
+
+def _leave_reconciling(state: State, now_ns: int) -> Iterator[Event]:
+    waiting = [name for name, venue in state.used_venues() if not _is_settled(state, name, venue)]
+    pause = all_pause(state)
+    if not waiting:
+        usable = any(venue.state is VenueState.READY for _name, venue in state.used_venues())
+        if pause is not None:
+            yield from _move(state, "venues_ready", pause.reason, is_paused=True)
+        elif usable:
+            yield from _move(state, "venues_ready", "reconciled")
+    elif now_ns >= state.reconciling_since_ns + state.settings.reconcile.start_limit_ns:
+        for name in waiting:
+            detail = "not ready within the start limit"
+            yield events.TradingPaused(
+                scope=Scope.VENUE, subject_name=name, reason="not_ready", latched=False, detail=detail
+            )
+        if len(waiting) == len(state.settings.venues) and pause is None:
+            yield _pause_all("no_venue", latched=False, detail="no venue became ready within the start limit")
+            yield from _move(state, "start_limit_passed", "no_venue")
+
+
+def _leave_trading(state: State) -> Iterator[Event]:
+    pause = all_pause(state)
+    if pause is not None:
+        yield from _move(state, "paused", pause.reason)
+        return
+    for name, venue in state.used_venues():
+        if not _is_settled(state, name, venue):
+            reason = "venue_lost" if venue.state is VenueState.DOWN else "difference_found"
+            yield from _move(state, reason, f"{name}: {reason}")
+            return
+
+
+def settle_venue_pauses(state: State) -> Iterator[Event]:
+    """Pauses for want of a venue end when it is ready."""
+    for pause in list(state.pauses.values()):
+        venue = state.venues.get(VenueName(pause.subject))
+        if pause.reason == "not_ready" and venue is not None and venue.state is VenueState.READY:
+            yield end_pause(pause)
+        if pause.reason == "no_venue" and any(v.state is VenueState.READY for _name, v in state.used_venues()):
+            yield end_pause(pause)
+
+
+def _is_settled(state: State, name: VenueName, venue: Venue) -> bool:
+    """Ready, or out of use for a stated reason."""
+    return venue.state is VenueState.READY or (state.paused_by(venue=name) is not None and any(
+        p.scope is Scope.VENUE and p.subject == name for p in state.pauses.values()
+    ))  # fmt: skip
+
+
+def all_pause(state: State) -> Pause | None:
+    """The first pause that covers everything."""
+    return next((pause for pause in state.pauses.values() if pause.scope is Scope.ALL), None)
+
+
+def _shows_no_orders(state: State) -> bool:
+    """Has every venue, asked after the kill, shown no open order?"""
+    shown = all(venue.open_orders_seen == 0 for _name, venue in state.used_venues())
+    return shown and not any(True for _ in state.open_orders())
+
+
+def _move(state: State, report: str, reason: str, *, is_paused: bool = False) -> Iterator[Event]:
+    """A move of the system's table; a report that has no row there is our own bug."""
+    for cell in SYSTEM.find(state.system, report):
+        if not cell.guard or is_paused:
+            if cell.destination != state.system:
+                yield events.SystemChanged(state=cell.destination, reason=reason)
+            return
+    raise LookupError(f"the system's table has no row for {report} in {state.system}")
+
+
+def stop_process(state: State, reason: str, digest: str, fold_version: int) -> Event:
+    """The last event of a run."""
+    assert SYSTEM.find(state.system, "process_stopped")[0].destination == STOPPED == SystemState.STOPPED
+    return events.ProcessStopped(reason=reason, state_digest=digest, fold_version=fold_version)
+
+
+def _pause_all(reason: str, *, latched: bool, detail: str) -> Event:
+    return events.TradingPaused(scope=Scope.ALL, subject_name="", reason=reason, latched=latched, detail=detail)
+
+
+def end_pause(pause: Pause) -> Event:
+    """The end of a pause."""
+    return events.PauseEnded(scope=pause.scope, subject_name=pause.subject, reason=pause.reason)

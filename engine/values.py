@@ -1,0 +1,157 @@
+"""Values of trading: sides, order types, identifiers and exact decimals.
+
+Money, prices and quantities are `Decimal`, made from strings or ints; a float is refused by type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from enum import StrEnum
+from typing import NewType
+
+VenueName = NewType("VenueName", str)
+InstrumentName = NewType("InstrumentName", str)
+StrategyName = NewType("StrategyName", str)
+Asset = NewType("Asset", str)
+OrderId = NewType("OrderId", str)
+ClientOrderId = NewType("ClientOrderId", str)
+VenueOrderId = NewType("VenueOrderId", str)
+ExecId = NewType("ExecId", str)
+
+Duration = NewType("Duration", int)
+"""Nanoseconds; written `250ms`, `5s`, `2m`, `1h`, `7d` in a configuration, under the field's name without `_ns`."""
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+
+EXACT = Context(
+    prec=50,
+    rounding=ROUND_HALF_EVEN,
+    traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
+)
+QUOTIENT_PLACES = Decimal(1).scaleb(-18)
+
+DIGITS_MOST = 40
+MAGNITUDE_MOST = 30
+
+SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
+_UNITS_NS = {"ms": MILLISECOND_NS, "s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS, "d": 86400 * SECOND_NS}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+class Side(StrEnum):
+    """Side(54)."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell: what an execution does to a position."""
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    """OrdType(40)."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class TimeInForce(StrEnum):
+    """TimeInForce(59)."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class Liquidity(StrEnum):
+    """LastLiquidityInd(851): did the order rest (maker) or take (taker)?"""
+
+    MAKER = "maker"
+    TAKER = "taker"
+    UNKNOWN = "unknown"
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """The one decimal context of decide, apply and every fold; entered anew because user code may change it."""
+    with localcontext(EXACT):
+        yield
+
+
+def exact(value: str | int | Decimal) -> Decimal:
+    """A finite Decimal in plain notation (no exponent, no -0, no trailing zeros).
+
+    Raises `TypeError` for a float or bool (write the number as a string) and `ValueError` for anything that is
+    not a finite number.
+
+    >>> exact("1E+3"), exact("0.50"), exact("-0")
+    (Decimal('1000'), Decimal('0.5'), Decimal('0'))
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        raise TypeError(f'{value!r} is a {type(value).__name__}; write the number as a string, such as "0.001"')
+    try:
+        number = Decimal(value, EXACT)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is not a number") from None
+    if not number.is_finite():
+        raise ValueError(f"{value!r} is not a finite number")
+    if number and (len(number.as_tuple().digits) > DIGITS_MOST or abs(number.adjusted()) > MAGNITUDE_MOST):
+        raise ValueError(f"{str(value)[:60]!r} has more digits than any price or quantity")
+    return plain(number)
+
+
+def plain(number: Decimal) -> Decimal:
+    """The same number in the one notation that is stored, so that equal numbers have equal bytes.
+
+    >>> plain(Decimal("100.00")), plain(Decimal("1E+2"))
+    (Decimal('100'), Decimal('100'))
+    """
+    if not number:
+        return ZERO
+    reduced = number.normalize(EXACT)
+    if int(reduced.as_tuple().exponent) > 0:
+        return reduced.quantize(ONE, context=EXACT)
+    return reduced
+
+
+def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """The only division of money: half-even, to 18 places.
+
+    >>> divide(Decimal(1), Decimal(3))
+    Decimal('0.333333333333333333')
+    """
+    quotient = EXACT.divide(numerator, denominator)
+    return plain(quotient.quantize(QUOTIENT_PLACES, context=EXACT))
+
+
+def duration(text: str) -> Duration:
+    """Nanoseconds of a written duration; raises `ValueError` saying how to write one.
+
+    >>> duration("250ms"), duration("2m")
+    (250000000, 120000000000)
+    """
+    found = _DURATION.fullmatch(str(text))
+    if found is None:
+        raise ValueError(f"{text!r} is not a duration; write it as 250ms, 5s, 2m, 1h or 7d")
+    return Duration(int(Decimal(found[1]) * _UNITS_NS[found[2]]))
