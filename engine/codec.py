@@ -34,12 +34,10 @@ _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 _STATE_DECODER = msgspec.json.Decoder(State)
 
 NOT_IN_DIGEST = frozenset(
-    {
-        "seq", "at_ns", "run", "epoch", "system", "system_reason", "starts_without_trading", "started_ns", "settings",
-        "reconciling_since_ns", "venues", "submitted_ns", "last_intent", "said", "last_event_seq", "digested_seq",
-        "by_client_id", "by_venue_id", "open_ids", "closed_ids", "executions_of", "instruments", "pauses",
-    }
-)  # fmt: skip
+    "seq at_ns run epoch system system_reason starts_without_trading started_ns settings reconciling_since_ns venues "
+    "submitted_ns last_intent said last_event_seq digested_seq archived_to_seq by_client_id by_venue_id open_ids "
+    "closed_ids executions_of instruments pauses".split()
+)
 """What is not domain: phase, epoch, timers, what follows from the rest, and pauses without a latch."""
 
 NOT_IN_ORDER_DIGEST = frozenset({"queries", "queried_ns", "updated_ns"})

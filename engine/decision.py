@@ -11,12 +11,15 @@ from engine.bars import Bar
 from engine.desk import Desk
 from engine.events import Event
 from engine.market import Market
+from engine.operator_decision import obey, verify_kill
 from engine.order_decision import decide_report
 from engine.order_effects import surprise
 from engine.state import State
 from engine.strategy_decision import ask_strategies, save_memory, strategies_due_ns
 from engine.system_decision import (
+    OVERLAP_NS,
     begin_process,
+    check_history,
     complete_start,
     connect_venue,
     due_ns,
@@ -24,7 +27,6 @@ from engine.system_decision import (
     measure_clock,
     measure_disk,
     move_system,
-    obey,
     pass_time,
     settle_venue_pauses,
     take_snapshot,
@@ -41,6 +43,7 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
     yield from _decide_input(state, desk, seen, now_ns)
     yield from settle_venue_pauses(state)
     yield from move_system(state, now_ns)
+    yield from verify_kill(state, seen, now_ns)
     yield from _ask(state, market, desk, seen, bars, now_ns)
 
 
@@ -56,7 +59,14 @@ def _ask(
 
 def _decide_input(state: State, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
     match seen:
-        case inputs.Quote() | inputs.TradeTick() | inputs.BookDelta() | inputs.BookSnapshot() | inputs.Candle():
+        case (
+            inputs.Quote()
+            | inputs.TradeTick()
+            | inputs.BookDelta()
+            | inputs.BookSnapshot()
+            | inputs.Candle()
+            | inputs.DataDropped()
+        ):
             return
         case inputs.TimePassed():
             yield from pass_time(state, now_ns)
@@ -87,6 +97,11 @@ def _decide_input(state: State, desk: Desk, seen: inputs.Input, now_ns: int) -> 
             known = state.venues.get(seen.description.venue)
             if known is None or known.description != seen.description:
                 yield events.VenueDescribed(venue=seen.description.venue, description=seen.description)
+        case inputs.OrderFound():
+            if seen.order.order_id not in state.orders:
+                yield events.OrderRecalled(order_id=seen.order.order_id, order=seen.order, executions=seen.executions)
+        case inputs.HistoryChecked():
+            yield from check_history(seen)
         case inputs.VenuesDescribed():
             yield from complete_start(state)
         case inputs.ClockJumped():
@@ -114,11 +129,21 @@ def _archive(state: State, now_ns: int) -> Iterator[Event]:
         too_many = len(state.closed_ids) > orders.closed_kept_most
         if not too_many and now_ns < closed_ns + orders.closed_kept_ns:
             return
+        if closed_ns >= _settled_until_ns(state):
+            return  # a snapshot may still show its executions
         yield events.OrderArchived(order_id=order_id)
 
 
+def _settled_until_ns(state: State) -> int:
+    """No snapshot asks for executions from before this time any more."""
+    asked = [venue.reconciled_asked_ns for _name, venue in state.used_venues()]
+    return min(asked, default=0) - 2 * OVERLAP_NS
+
+
 def _archive_due_ns(state: State) -> int | None:
+    oldest_ns = next(iter(state.closed_ids.values()), None)
+    if oldest_ns is None or oldest_ns >= _settled_until_ns(state):
+        return None
     if len(state.closed_ids) > state.settings.orders.closed_kept_most:
         return 0
-    oldest = next(iter(state.closed_ids.values()), None)
-    return None if oldest is None else oldest + state.settings.orders.closed_kept_ns
+    return oldest_ns + state.settings.orders.closed_kept_ns

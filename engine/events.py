@@ -14,6 +14,7 @@ from attrs import frozen
 from engine.capabilities import VenueDescription
 from engine.inputs import Action, Balance, Scope, Section
 from engine.order_events import (  # noqa: F401 (this is where they are imported from)
+    ArchivedOrderReported,
     CancelAccepted,
     CancelRefused,
     CancelRequested,
@@ -32,6 +33,7 @@ from engine.order_events import (  # noqa: F401 (this is where they are imported
     OrderExpired,
     OrderIntended,
     OrderQueried,
+    OrderRecalled,
     OrderRejected,
     OrderReplaced,
     OrderResolved,

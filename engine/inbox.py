@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from engine.inputs import BookDelta, BookSnapshot, Candle, Input, Quote, TradeTick, VenueLost
+from engine.inputs import BookDelta, BookSnapshot, Candle, DataDropped, Input, Quote, TradeTick, VenueLost
 from engine.values import SECOND_NS, InstrumentName, VenueName
 
 REPORTS_LIMIT = 50_000
@@ -27,7 +27,8 @@ class Inbox:
         self._reports_limit, self._trades_limit = reports_limit, trades_limit
         self._quotes: dict[InstrumentName, Quote] = {}
         self._reports: deque[Input] = deque()
-        self._trades: deque[Input] = deque()
+        self._trades: deque[TradeTick | BookDelta | BookSnapshot | Candle] = deque()
+        self._dropped: dict[InstrumentName, int] = {}
         self._overflowed: dict[VenueName, None] = {}
         self._ready = threading.Condition()
 
@@ -60,7 +61,9 @@ class Inbox:
 
     def _take_now(self, limit: int) -> list[Input]:
         taken: list[Input] = [VenueLost(venue, "inbox full") for venue in self._overflowed]
+        taken += [DataDropped(instrument, count) for instrument, count in self._dropped.items()]
         self._overflowed.clear()
+        self._dropped.clear()
         while self._reports and len(taken) < limit:
             taken.append(self._reports.popleft())
         while self._trades and len(taken) < limit:
@@ -77,8 +80,9 @@ class Inbox:
             return
         self._reports.append(seen)
 
-    def _put_trade(self, seen: Input) -> None:
+    def _put_trade(self, seen: TradeTick | BookDelta | BookSnapshot | Candle) -> None:
         if len(self._trades) >= self._trades_limit:
-            self._trades.popleft()
+            dropped = self._trades.popleft().instrument
+            self._dropped[dropped] = self._dropped.get(dropped, 0) + 1
             self.trades_dropped += 1
         self._trades.append(seen)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from engine.capabilities import VenueDescription
+from engine.order import Execution, Order
 from engine.reports import (  # noqa: F401 (this is where they are imported from)
     RAW_HEAD_BYTES,
     RAW_LIMIT_BYTES,
@@ -51,6 +52,7 @@ from engine.ticks import (  # noqa: F401 (this is where they are imported from)
     BookDelta,
     BookSnapshot,
     Candle,
+    DataDropped,
     Level,
     MarketData,
     Quote,
@@ -128,6 +130,21 @@ class VenuesDescribed:
     """Configuration and descriptions are complete: the start goes on to reconciling."""
 
 
+@frozen(kw_only=True)
+class OrderFound:
+    """The answer to `RecallOrder`: an archived order and its executions, as the journal tells them."""
+
+    order: Order
+    executions: dict[str, Execution]
+
+
+@frozen
+class HistoryChecked:
+    """The journal's older part was verified and folded from its beginning, off the path; `problem` is empty if good."""
+
+    problem: str
+
+
 @frozen
 class TimePassed:
     """Something in State is due: a probe, a reconcile, a limit, a bar's end."""
@@ -192,7 +209,7 @@ class OperatorCommand:
 
 
 Input = (
-    MarketData | VenueConnected | VenueLost | ClockMeasured | ProtocolSurprise | OrderReport | Snapshot
-    | SnapshotFailed | ProcessBegan | ConfigurationRead | VenueDescribed | VenuesDescribed | TimePassed | ClockJumped
-    | DiskMeasured | OperatorCommand
+    MarketData | DataDropped | VenueConnected | VenueLost | ClockMeasured | ProtocolSurprise | OrderReport | Snapshot
+    | SnapshotFailed | ProcessBegan | ConfigurationRead | VenueDescribed | VenuesDescribed | OrderFound
+    | HistoryChecked | TimePassed | ClockJumped | DiskMeasured | OperatorCommand
 )  # fmt: skip

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from engine.bars import Bar, BarBuilder, BarSource
 from engine.book import Book, BookFault
-from engine.inputs import BookDelta, BookSnapshot, ClockMeasured, Input, Quote, TradeTick
+from engine.inputs import BookDelta, BookSnapshot, ClockMeasured, DataDropped, Input, Quote, TradeTick, VenueLost
 from engine.instrument import Instrument
 from engine.values import EXACT, InstrumentName, VenueName, divide
 
@@ -51,6 +51,11 @@ class Market:
                 return self._observe_trade(seen, at_ns)
             case BookSnapshot() | BookDelta():
                 self._observe_book(seen, at_ns)
+            case DataDropped():
+                self._mark_incomplete(seen.instrument)
+            case VenueLost():
+                for instrument in [name for name, venue in self._venue_of.items() if venue == seen.venue]:
+                    self._mark_incomplete(instrument)
             case ClockMeasured():
                 self.clock_offset_ns[seen.venue] = seen.offset_ns
         return ()
@@ -111,6 +116,11 @@ class Market:
             book.load(seen) if isinstance(seen, BookSnapshot) else book.change(seen)
         except BookFault:
             self._refuse(seen)  # the book is empty until the next snapshot; quotes go on
+
+    def _mark_incomplete(self, instrument: InstrumentName) -> None:
+        for (name, _), builder in self._builders.items():
+            if name == instrument:
+                builder.mark_incomplete()
 
     def _refuse(self, seen: Input) -> tuple[Bar, ...]:
         self.refused += 1

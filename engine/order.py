@@ -17,6 +17,7 @@ from engine.tables import SAME, Row, Table
 from engine.values import (
     EXACT,
     ZERO,
+    Asset,
     ClientOrderId,
     InstrumentName,
     OrderId,
@@ -321,6 +322,20 @@ class Order:
     def average_price(self) -> Decimal | None:
         """AvgPx(6)."""
         return divide(self.notional, self.filled) if self.filled else None
+
+
+@frozen(kw_only=True)
+class Execution:
+    """One execution as it stands now (after corrections)."""
+
+    order_id: OrderId
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal | None
+    fee_asset: Asset | None
+    seq: int
+    busted: bool = False
 
 
 class IllegalEvent(Exception):

@@ -28,6 +28,7 @@ from engine.order import (
     VOID,
     WORKING,
     Evidence,
+    Execution,
     IllegalEvent,
     Order,
     Origin,
@@ -42,7 +43,6 @@ from engine.state import (
     NOBODY,
     UNTOLD_MOST,
     Day,
-    Execution,
     Fact,
     Recorded,
     State,
@@ -51,6 +51,9 @@ from engine.state import (
     results_by_asset,
 )
 from engine.values import EXACT, SECOND_NS, ZERO, Asset, Side, VenueName, plain
+
+INTENTS_REMEMBERED = 1_000
+"""Intents that the duplicate guard compares with; the oldest go first."""
 
 # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -87,6 +90,9 @@ def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
     state.by_client_id[event.client_order_id] = event.order_id
     state.submitted_ns = (*(ns for ns in state.submitted_ns if ns > at.at_ns - 60 * SECOND_NS), at.at_ns)
     state.last_intent[intent_fingerprint(order)] = at.at_ns
+    if len(state.last_intent) > INTENTS_REMEMBERED:
+        del state.last_intent[next(iter(state.last_intent))]
+    _set_open_orders_unseen(state, order.venue)
 
 
 @applies(events.OrderAccepted)
@@ -331,12 +337,30 @@ def _see_external(state: State, at: Recorded, event: events.ExternalOrderSeen) -
         state.by_client_id[event.client_order_id] = event.order_id
 
 
+@applies(events.ArchivedOrderReported)
+def _note_archived(state: State, at: Recorded, event: events.ArchivedOrderReported) -> None:
+    state.said[f"archived/{event.order_id}"] = at.at_ns
+
+
+@applies(events.OrderRecalled)
+def _recall(state: State, at: Recorded, event: events.OrderRecalled) -> None:
+    """Back as it was: its executions are in the positions already, and known again."""
+    if event.order_id in state.orders:
+        raise IllegalEvent(f"order {event.order_id} has not left State")
+    _put(state, evolve(event.order, updated_ns=at.at_ns))
+    if event.order.client_order_id:
+        state.by_client_id[event.order.client_order_id] = event.order_id
+    state.executions |= event.executions
+    state.executions_of[event.order_id] = tuple(event.executions)
+
+
 @applies(events.OrderArchived)
 def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
     order = state.orders.pop(event.order_id)
     if order.is_open:
         raise IllegalEvent(f"order {order.order_id} is open and can't be archived")
     del state.closed_ids[order.order_id]
+    state.archived_to_seq = max(state.archived_to_seq, order.requested_seq)
     for client_id in [c for c in (order.client_order_id,) if c]:
         state.by_client_id.pop(client_id, None)
     if order.venue_order_id:
@@ -366,6 +390,12 @@ def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted)
 
 
 # --- shared bookkeeping ---
+
+
+def _set_open_orders_unseen(state: State, venue: VenueName) -> None:
+    """What a venue showed before a new request is no proof that nothing is open there."""
+    if state.venues[venue].open_orders_seen is not None:
+        state.venues[venue] = evolve(state.venues[venue], open_orders_seen=None)
 
 
 def _put(state: State, order: Order) -> None:

@@ -18,11 +18,11 @@ from engine.order import (
     Order,
     Pending,
 )
-from engine.order_effects import EFFECTS, bounded, surprise, surprise_order
+from engine.order_effects import EFFECTS, SAY_AGAIN_NS, bounded, surprise, surprise_order
 from engine.order_guards import GUARDS, Look, OperatorResolved
 from engine.state import State
 from engine.tables import Cell
-from engine.token import order_id, parse_token
+from engine.token import TOKEN_LENGTH, journal_mark, order_id, parse_token
 from engine.values import InstrumentName, OrderId, OrderType, TimeInForce
 
 
@@ -152,6 +152,11 @@ def _window_ns(state: State, order: Order) -> int:
 
 def _meet_stranger(state: State, report: Any, now_ns: int) -> Iterator[Event]:
     """An order of nobody's: booked as external; with our token's form, trading pauses until somebody has looked."""
+    archived = _archived_id(state, report)
+    if archived is not None:
+        if now_ns - state.said.get(f"archived/{archived}", -SAY_AGAIN_NS) >= SAY_AGAIN_NS:
+            yield events.ArchivedOrderReported(order_id=archived, raw=bounded(report.raw))
+        return
     known = report.instrument in state.instruments
     if not known or not isinstance(report, (inputs.StatusReport, inputs.Trade)) or _is_before_opening(state, report):
         about = report.client_order_id or report.venue_order_id or ""
@@ -177,6 +182,15 @@ def _meet_stranger(state: State, report: Any, now_ns: int) -> Iterator[Event]:
         yield events.TradingPaused(
             scope=Scope.ALL, subject_name="", reason="unknown_order_of_our_form", latched=True, detail=detail
         )
+
+
+def _archived_id(state: State, report: Any) -> OrderId | None:
+    """Our own token, of this journal, from an event that lies behind us: the order was archived."""
+    token = parse_token(report.client_order_id or "")
+    if token is None or token.journal != journal_mark(state.journal_id) or token.seq > state.seq:
+        return None
+    archived = OrderId(str(report.client_order_id)[:TOKEN_LENGTH])
+    return archived if token.seq <= state.archived_to_seq else None
 
 
 def _is_before_opening(state: State, report: Any) -> bool:

@@ -12,6 +12,7 @@ from attrs import Factory, frozen
 
 from engine.capabilities import Source
 from engine.inputs import Quote, Refusal, RequestKind, Resolution
+from engine.order import Execution, Order
 from engine.values import (
     Asset,
     ClientOrderId,
@@ -356,6 +357,23 @@ class ExternalOrderSeen(OrderEvent):
     price: Decimal | None
     adopted: bool
     raw: str = ""
+
+
+@frozen(kw_only=True)
+class ArchivedOrderReported(OrderEvent):
+    """A venue reports on an order that has left State: it is looked up in the journal and taken back."""
+
+    order_id: OrderId
+    raw: str = ""
+
+
+@frozen(kw_only=True)
+class OrderRecalled(OrderEvent):
+    """An archived order is back in State, as the journal tells it: its events are folded up to `upto_seq`."""
+
+    order_id: OrderId
+    order: Order
+    executions: dict[str, Execution]
 
 
 @frozen(kw_only=True)

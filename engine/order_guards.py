@@ -15,10 +15,11 @@ from engine.order import (
     PENDING_NEW,
     TERMINAL_SET,
     WORKING,
+    Execution,
     Order,
     Pending,
 )
-from engine.state import Execution, State, execution_key
+from engine.state import State, execution_key
 from engine.values import EXACT, ZERO, OrderId
 
 

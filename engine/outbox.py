@@ -93,6 +93,15 @@ class TakeSnapshot:
     since_ns: int
 
 
+@frozen(kw_only=True)
+class RecallOrder:
+    """Look an archived order up in the journal; answered by `OrderFound`. It goes to no venue."""
+
+    seq: int
+    at_ns: int
+    order_id: OrderId
+
+
 Request = SubmitOrder | CancelOrder | ReplaceOrder | QueryOrder | TakeSnapshot
 
 
@@ -107,8 +116,18 @@ def requests_for(state: State, recorded: Recorded) -> list[Request]:
         return [_replace(state, recorded, state.orders[event.order_id], event)]
     if isinstance(event, events.OrderQueried):
         return [_query(recorded, state.orders[event.order_id])]
+    if isinstance(event, events.OrderRecalled):
+        return [_query(recorded, event.order)]
     if isinstance(event, events.SnapshotRequested):
         return [TakeSnapshot(seq=recorded.seq, at_ns=recorded.at_ns, venue=event.venue, since_ns=event.since_ns)]
+    return []
+
+
+def recalls_for(recorded: Recorded) -> list[RecallOrder]:
+    """What an event has to be looked up in the journal."""
+    event = recorded.event
+    if isinstance(event, events.ArchivedOrderReported):
+        return [RecallOrder(seq=recorded.seq, at_ns=recorded.at_ns, order_id=event.order_id)]
     return []
 
 

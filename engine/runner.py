@@ -19,7 +19,7 @@ from engine.fold import FOLD_VERSION, apply, cause_of
 from engine.inbox import Inbox
 from engine.inputs import Input, TimePassed
 from engine.market import Market
-from engine.outbox import CancelOrder, ReplaceOrder, Request, SubmitOrder, requests_for
+from engine.outbox import CancelOrder, RecallOrder, ReplaceOrder, Request, SubmitOrder, recalls_for, requests_for
 from engine.ports import Clock, EventLog, Venue
 from engine.state import Recorded, State
 from engine.system_decision import stop_process
@@ -88,11 +88,13 @@ class Runner:
         gate: SendGate,
         die: Callable[[BaseException], None],
         watch: Callable[[Sequence[Recorded]], None] = lambda recorded: None,
+        recall: Callable[[RecallOrder], None] = lambda recall: None,
     ) -> None:
         self.state, self.market, self.desk, self.inbox = state, market, desk, inbox
         self.log, self.venues, self.clock, self.gate = log, venues, clock, gate
         self.figures = Figures()
-        self._die, self._watch = die, watch
+        self._die, self._watch, self._recall = die, watch, recall
+        self._recalls: list[RecallOrder] = []
         self._made: list[Recorded] = []
         self._requests: list[Request] = []
 
@@ -135,6 +137,7 @@ class Runner:
             apply(self.state, recorded)
             self._made.append(recorded)
             self._requests.extend(requests_for(self.state, recorded))
+            self._recalls.extend(recalls_for(recorded))
 
     def _commit(self) -> None:
         made, requests = self._made, self._requests
@@ -153,6 +156,8 @@ class Runner:
         self.figures.commit_ns = self.clock.now_ns() - begun_ns
         self.gate.allow_until(durable_seq, self.state.settings.orders.send_limit_ns)
         self._release(requests)
+        while self._recalls:
+            self._recall(self._recalls.pop())
         self._watch(made)
 
     def _release(self, requests: Sequence[Request]) -> None:

@@ -18,6 +18,7 @@ from engine.events import Difference, Event
 from engine.inputs import Scope
 from engine.instrument import Instrument
 from engine.order import (
+    Execution,
     Order,
 )
 from engine.position import Position
@@ -26,11 +27,9 @@ from engine.system import Pause, SystemState, VenueState
 from engine.values import (
     EXACT,
     ZERO,
-    Asset,
     ClientOrderId,
     InstrumentName,
     OrderId,
-    Side,
     StrategyName,
     VenueName,
     plain,
@@ -48,20 +47,6 @@ class Recorded:
     at_ns: int
     event: Event
     cause: int | None = None
-
-
-@frozen(kw_only=True)
-class Execution:
-    """One execution as it stands now (after corrections)."""
-
-    order_id: OrderId
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal | None
-    fee_asset: Asset | None
-    seq: int
-    busted: bool = False
 
 
 @frozen(kw_only=True)
@@ -145,6 +130,7 @@ class State:
     said: dict[str, int] = Factory(dict)
     day: Day = Factory(Day)
     digested_seq: int = 0
+    archived_to_seq: int = 0
 
     # --- questions that decide, risk and the tools ask
 

@@ -44,8 +44,8 @@ def _maybe_exact(value: Any) -> Decimal | None:
 class Intent:
     """What a strategy wants. Quantities and prices are Decimal, str or int; a float is refused.
 
-    `reason` is kept with the order and shown by `why`. `key`, where given, makes it one order for ever: the same key
-    of the same strategy a second time does nothing.
+    `reason` is kept with the order and shown by `why`. `key`, where given, makes it one order: the same key of the
+    same strategy a second time does nothing, for as long as the first order is kept (`closed_kept`).
     """
 
     instrument: InstrumentName = field(converter=InstrumentName)

@@ -128,10 +128,15 @@ def _reconcile(state: State, at: Recorded, event: events.Reconciled) -> None:
         awaited=False,
         reconciled_ns=at.at_ns,
         reconciled_asked_ns=event.asked_ns,
-        retry_ns=0 if event.ready else at.at_ns + state.settings.reconcile.retry_ns,
+        retry_ns=at.at_ns + state.settings.reconcile.retry_ns if _is_unfinished(event) else 0,
         differences=event.differences,
         open_orders_seen=event.open_orders if event.asked_seq > state.killed_seq else None,
     )
+
+
+def _is_unfinished(event: events.Reconciled) -> bool:
+    """Is the venue asked again soon, because it is not ready, or shows a difference for the first time?"""
+    return not event.ready or any(difference not in event.confirmed for difference in event.differences)
 
 
 def _reconciled_state(before: VenueState, ready: bool) -> VenueState:

@@ -8,14 +8,19 @@ from engine import events, inputs
 from engine.events import Difference, Event
 from engine.inputs import RequestKind, Scope, Section
 from engine.order import IN_DOUBT, PENDING_NEW, Order, Pending
-from engine.order_decision import CancelAsked, decide_order, decide_report
+from engine.order_decision import decide_order, decide_report
 from engine.order_effects import surprise
-from engine.order_guards import OperatorResolved
 from engine.reconciliation import confirmed, differences, orders_to_query, reports_of
 from engine.settings import OnDrift
 from engine.state import NOBODY, State, Venue
 from engine.system import PAUSED, RECONCILING, STOPPED, SYSTEM, TRADING, Pause, SystemState, VenueState
-from engine.values import SECOND_NS, Asset, OrderId, VenueName, exact, plain
+from engine.values import (
+    SECOND_NS,
+    Asset,
+    VenueName,
+    exact,
+    plain,
+)
 
 STARTS_WITHOUT_TRADING_MOST = 5
 OVERLAP_NS = 60 * SECOND_NS
@@ -35,9 +40,9 @@ def begin_process(state: State, began: inputs.ProcessBegan, now_ns: int) -> Iter
     )  # fmt: skip
     if lost_tail:
         detail = f"the head file remembers seq {began.head_seq}: the journal's tail is lost, or it is an old copy"
-        yield _pause_all("lost_tail", latched=True, detail=detail)
+        yield pause_all("lost_tail", latched=True, detail=detail)
     if state.starts_without_trading >= STARTS_WITHOUT_TRADING_MOST:
-        yield _pause_all("crash_loop", latched=True, detail=f"{state.starts_without_trading} starts never traded")
+        yield pause_all("crash_loop", latched=True, detail=f"{state.starts_without_trading} starts never traded")
     for order in list(state.open_orders()):
         yield from _doubt_outstanding(state, order, now_ns)
 
@@ -80,8 +85,7 @@ def ask_snapshot(state: State, venue: VenueName, why: str) -> Event:
     known = state.venues[venue]
     if not known.opened_ns:
         return events.SnapshotRequested(venue=venue, why=why, since_ns=state.at_ns)
-    open_since = [order.created_ns for order in state.open_orders() if order.venue == venue]
-    since_ns = min([known.reconciled_asked_ns or known.opened_ns, *open_since])
+    since_ns = known.reconciled_asked_ns or known.opened_ns
     return events.SnapshotRequested(venue=venue, why=why, since_ns=max(since_ns - OVERLAP_NS, known.opened_ns))
 
 
@@ -189,60 +193,15 @@ def measure_disk(state: State, measured: inputs.DiskMeasured) -> Iterator[Event]
     pause = next((p for p in state.pauses.values() if p.reason == "disk_low"), None)
     if measured.free_bytes < least and pause is None:
         detail = f"{measured.free_bytes} bytes are free, at least {least} must be"
-        yield _pause_all("disk_low", latched=False, detail=detail)
+        yield pause_all("disk_low", latched=False, detail=detail)
     elif measured.free_bytes >= least + least // 4 and pause is not None:
         yield end_pause(pause)
 
 
-# --- the operator -----------------------------------------------------------------------------------------------
-
-
-def obey(state: State, command: inputs.OperatorCommand, now_ns: int) -> Iterator[Event]:
-    """Record who ordered what, then do it."""
-    yield events.OperatorCommanded(
-        action=command.action, uid=command.uid, pid=command.pid, reason=command.reason, scope=command.scope,
-        subject_name=command.subject, flatten=command.flatten,
-    )  # fmt: skip
-    if command.action in ("pause", "kill"):
-        yield events.TradingPaused(
-            scope=command.scope, subject_name=command.subject,
-            reason="kill" if command.action == "kill" else "operator", latched=True, detail=command.reason,
-        )  # fmt: skip
-    if command.action == "kill":
-        yield from cancel_all(state, "kill", now_ns)
-    elif command.action == "stop":
-        yield _pause_all("stopping", latched=False, detail=command.reason)
-        if state.settings.orders.on_stop == "cancel":
-            yield from cancel_all(state, "stop", now_ns)
-    elif command.action == "resume":
-        yield from _resume(state, command)
-    elif command.action == "resolve":
-        yield from _resolve(state, command, now_ns)
-
-
-def cancel_all(state: State, by: str, now_ns: int) -> Iterator[Event]:
-    """A cancel for every order that may still be live, whoever's it is."""
-    for order in list(state.open_orders()):
-        yield from decide_order(state, order, CancelAsked(by=by), now_ns)
-
-
-def _resume(state: State, command: inputs.OperatorCommand) -> Iterator[Event]:
-    everything = command.scope is Scope.ALL and not command.subject
-    for pause in list(state.pauses.values()):
-        if everything or (pause.scope, pause.subject) == (command.scope, command.subject):
-            yield end_pause(pause)
-
-
-def _resolve(state: State, command: inputs.OperatorCommand, now_ns: int) -> Iterator[Event]:
-    order = state.orders.get(OrderId(command.order_id))
-    if order is None or command.resolution is None:
-        yield from surprise(state, command.order_id, "unknown_order", "no such order to resolve", "", now_ns)
-        return
-    resolved = OperatorResolved(
-        order_id=order.order_id, resolution=command.resolution, by=f"uid {command.uid}", reason=command.reason,
-        quantity=command.quantity, price=command.price,
-    )  # fmt: skip
-    yield from decide_order(state, order, resolved, now_ns)
+def check_history(checked: inputs.HistoryChecked) -> Iterator[Event]:
+    """The rest of the journal was verified after the start; what can't be proven may not be traded on."""
+    if checked.problem:
+        yield pause_all("history_damaged", latched=True, detail=checked.problem)
 
 
 # --- what is due ------------------------------------------------------------------------------------------------
@@ -328,8 +287,6 @@ def _next_move(state: State, now_ns: int) -> Iterator[Event]:
         for name, venue in list(state.used_venues()):
             if venue.state is not VenueState.DOWN and not venue.awaited:
                 yield ask_snapshot(state, name, "resumed")
-    if not state.kill_verified and _shows_no_orders(state):
-        yield events.KillVerified(venues=tuple(sorted(state.settings.venues)))
 
 
 def _leave_reconciling(state: State, now_ns: int) -> Iterator[Event]:
@@ -348,7 +305,7 @@ def _leave_reconciling(state: State, now_ns: int) -> Iterator[Event]:
                 scope=Scope.VENUE, subject_name=name, reason="not_ready", latched=False, detail=detail
             )
         if len(waiting) == len(state.settings.venues) and pause is None:
-            yield _pause_all("no_venue", latched=False, detail="no venue became ready within the start limit")
+            yield pause_all("no_venue", latched=False, detail="no venue became ready within the start limit")
             yield from _move(state, "start_limit_passed", "no_venue")
 
 
@@ -386,12 +343,6 @@ def all_pause(state: State) -> Pause | None:
     return next((pause for pause in state.pauses.values() if pause.scope is Scope.ALL), None)
 
 
-def _shows_no_orders(state: State) -> bool:
-    """Has every venue, asked after the kill, shown no open order?"""
-    shown = all(venue.open_orders_seen == 0 for _name, venue in state.used_venues())
-    return shown and not any(True for _ in state.open_orders())
-
-
 def _move(state: State, report: str, reason: str, *, is_paused: bool = False) -> Iterator[Event]:
     """A move of the system's table; a report that has no row there is our own bug."""
     for cell in SYSTEM.find(state.system, report):
@@ -408,7 +359,8 @@ def stop_process(state: State, reason: str, digest: str, fold_version: int) -> E
     return events.ProcessStopped(reason=reason, state_digest=digest, fold_version=fold_version)
 
 
-def _pause_all(reason: str, *, latched: bool, detail: str) -> Event:
+def pause_all(reason: str, *, latched: bool, detail: str) -> Event:
+    """A pause of everything."""
     return events.TradingPaused(scope=Scope.ALL, subject_name="", reason=reason, latched=latched, detail=detail)
 
 

@@ -45,6 +45,7 @@ class Table:
     def __init__(self, name: str, states: type[StrEnum], initial: StrEnum, rows: Iterable[Row]) -> None:
         self.name = name
         self.states = states
+        self.initial = str(initial)
         self.rows = tuple(rows)
         self.machine = _machine(states, initial, self.rows)
         self.cells = _compile(self.machine)
@@ -54,17 +55,17 @@ class Table:
         """The ways out of a cell, in the order in which their guards are asked; empty where there is no row."""
         return self.cells.get((state, report), ())
 
-    def diagram(self) -> str:
-        """A Mermaid state diagram of the rows that move."""
-        lines = ["stateDiagram-v2"]
+    def diagram(self, groups: Mapping[str, str] | None = None) -> str:
+        """A Mermaid state diagram of the rows that move; `groups` draws several states as one."""
+        shown = groups or {}
         moves: dict[tuple[str, str], list[str]] = {}
         for (state, report), cells in self.cells.items():
             for cell in cells:
-                if cell.destination != state:
-                    label = f"{report} [{cell.guard}]" if cell.guard else report
-                    moves.setdefault((state, cell.destination), []).append(label)
-        lines += [f"    {a} --> {b}: {', '.join(_shortened(labels))}" for (a, b), labels in moves.items()]
-        return "\n".join(lines)
+                move = shown.get(state, state), shown.get(cell.destination, cell.destination)
+                if move[0] != move[1]:
+                    moves.setdefault(move, []).append(report)
+        lines = [f"    {a} --> {b}: {', '.join(dict.fromkeys(labels))}" for (a, b), labels in moves.items()]
+        return "\n".join(["stateDiagram-v2", f"    [*] --> {self.initial}", *lines])
 
 
 def _machine(states: type[StrEnum], initial: StrEnum, rows: tuple[Row, ...]) -> Machine:
@@ -96,8 +97,3 @@ def _cell(source: str, transition: Any) -> Cell:
     guard = transition.conditions[0].func if transition.conditions else ""
     effect = transition.after[0] if transition.after else ""
     return Cell(guard, transition.dest or source, effect)
-
-
-def _shortened(labels: list[str]) -> list[str]:
-    """Each report once, however many guards lead the same way."""
-    return list(dict.fromkeys(label.partition(" [")[0] for label in labels))

@@ -80,4 +80,12 @@ class Candle:
     received_ns: int
 
 
+@frozen
+class DataDropped:
+    """Trades or book changes came faster than they could be taken: the forming bars are not complete."""
+
+    instrument: InstrumentName
+    count: int
+
+
 MarketData = Quote | TradeTick | BookSnapshot | BookDelta | Candle

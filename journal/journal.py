@@ -40,6 +40,16 @@ class Reader:
         """Entries with a greater seq, in order; `limit` bounds their number."""
         return _read(self._connection, self.path, after, limit)
 
+    def about(self, subject: str) -> list[Entry]:
+        """All entries about a subject, in order: a scan of the whole journal."""
+        try:
+            rows = self._connection.execute(
+                f"SELECT {COLUMNS} FROM event WHERE subject = ? ORDER BY seq", (subject,)
+            ).fetchall()
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise _damaged(self.path, error) from error
+        return [Entry._make(row) for row in rows]
+
     def last(self) -> Entry | None:
         """The newest entry."""
         return _last(self._connection, self.path)
