@@ -1,0 +1,193 @@
+"""The exchange's core: deterministic, without clock, threads or files of its own.
+
+`advance(to_ns)` plays the market, one method per request carries it out at a given instant. All of them append every
+fact to the ledger before they return what is to be told, so nothing is told that a restart would not know.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from adapters.simulated import wire
+from adapters.simulated.desk import Desk
+from adapters.simulated.ledger import Deposited, ExchangeOpened, TapeStepped
+from adapters.simulated.market import Instant, Market
+from adapters.simulated.matching import Matching, Rules
+from adapters.simulated.scribe import Scribe
+from adapters.simulated.state import State, fold
+from engine.inputs import Balance, Section
+from engine.ports import EventLog
+from engine.values import SECOND_NS, exact_arithmetic, plain
+
+CATCH_UP_MOST_NS = 600 * SECOND_NS
+"""At most this much of the time in which nobody ran the exchange is played."""
+
+Told = tuple[int, wire.StreamFrame | wire.MarketFrame | wire.Notice]
+"""When, and what everyone is told."""
+
+
+@frozen
+class Answer:
+    """The reply to who asked, and what everyone is told."""
+
+    reply: wire.Reply
+    told: list[Told]
+
+
+class Exchange:
+    """An exchange on a log. Instants never go back: an earlier `at_ns` counts as the latest one."""
+
+    def __init__(self, log: EventLog, market: Market, rules: Rules, identity: str, at_ns: int) -> None:
+        """Folds the log, then plays what happened since its last fact (`CATCH_UP_MOST_NS` at most).
+
+        `identity` names the account if the log is empty. Raises `ValueError` where a newer release wrote the log.
+        """
+        self._log, self._market, self._rules = log, market, rules
+        self._scribe = Scribe(log)
+        self._matching = Matching(self._scribe, market, rules)
+        self._desk = Desk(self._scribe, market, self._matching, rules)
+        self.now_ns = self.state.at_ns
+        self._start(identity, max(at_ns, self.now_ns))
+
+    @property
+    def state(self) -> State:
+        """What the ledger says; read only."""
+        return self._scribe.state
+
+    @property
+    def next_ns(self) -> int | None:
+        """When the market moves next; None where it does not by itself."""
+        return self._market.next_ns()
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    @exact_arithmetic()
+    def advance(self, to_ns: int) -> list[Told]:
+        """Play the market up to and with `to_ns`: what it showed, and what traded."""
+        self._scribe.check()
+        told: list[Told] = []
+        if to_ns - self.now_ns > CATCH_UP_MOST_NS:
+            self._market.seek(to_ns - CATCH_UP_MOST_NS)
+        while (next_ns := self._market.next_ns()) is not None and next_ns <= to_ns:
+            told += self._play(self._market.play())
+        self.now_ns = max(self.now_ns, to_ns)
+        return told
+
+    @exact_arithmetic()
+    def step(self, at_ns: int) -> Answer:
+        """Play the next record of a tape by hand (speed "step")."""
+        told = self.advance(at_ns)
+        instant = self._market.step(self.now_ns)
+        if instant is not None:
+            self._scribe.write(self.now_ns, TapeStepped())
+            told += self._play(instant)
+        return Answer(self.status(), told)
+
+    def _start(self, identity: str, at_ns: int) -> None:
+        state = self.state
+        if not state.identity:
+            self.now_ns = at_ns
+            self._scribe.write(at_ns, ExchangeOpened(identity=identity))
+        started = self._market.begin(self.now_ns, at_ns, state.tape, state.steps)
+        if started is not None:
+            self._scribe.write(self.now_ns, started)
+        self._scribe.commit()
+        if state.open:
+            self.advance(at_ns)
+        else:
+            self._market.seek(at_ns)
+            self.now_ns = at_ns
+        for asset, quantity in self._rules.balances.items():
+            if asset not in state.account.totals:
+                self._scribe.write(at_ns, Deposited(asset=asset, quantity=quantity))
+        self._scribe.commit()
+
+    def _play(self, instant: Instant) -> list[Told]:
+        """All that happens at one instant is one commit, so that a restart goes on behind it."""
+        executed = self._matching.rest(instant) if self.state.open else []
+        self._scribe.commit()
+        self.now_ns = max(self.now_ns, instant.at_ns)
+        return [(instant.at_ns, frame) for frame in (*instant.frames, *executed)]
+
+    # --- requests -----------------------------------------------------------------------------------------------
+
+    def place(self, request: wire.Place, at_ns: int) -> Answer:
+        """A new order: `Accepted` or `Refused`; executions and the end of its time in force are told."""
+        return self.carry_out(request, at_ns)
+
+    def cancel(self, request: wire.Cancel, at_ns: int) -> Answer:
+        """`CancelTaken` or `Refused`; `Canceled` is told."""
+        return self.carry_out(request, at_ns)
+
+    def replace(self, request: wire.Replace, at_ns: int) -> Answer:
+        """`ReplaceTaken` or `Refused`; `Replaced` is told, and executions at the new price."""
+        return self.carry_out(request, at_ns)
+
+    @exact_arithmetic()
+    def carry_out(self, request: wire.OrderRequest, at_ns: int) -> Answer:
+        """Whichever of the three it is."""
+        told = self.advance(at_ns)
+        reply, frames = self._desk.carry_out(request, self.now_ns)
+        self._scribe.commit()
+        return Answer(reply, told + [(self.now_ns, frame) for frame in frames])
+
+    @exact_arithmetic()
+    def refuse(self, request: wire.OrderRequest, reason: wire.Reason, at_ns: int) -> Answer:
+        """Refuse a request unseen."""
+        told = self.advance(at_ns)
+        refused = self._desk.refuse(request, reason, self.now_ns)
+        self._scribe.commit()
+        return Answer(refused, told)
+
+    # --- questions ----------------------------------------------------------------------------------------------
+
+    def find(self, query: wire.Query, at_ns: int) -> Answer:
+        """An order and its executions."""
+        told = self.advance(at_ns)
+        order = self.state.find(query.venue_order_id, query.client_order_id)
+        if order is None:
+            return Answer(wire.OrderAnswer(order=None, executions=(), at_ns=self.now_ns), told)
+        return Answer(wire.OrderAnswer(order=order.row(), executions=order.executions, at_ns=self.now_ns), told)
+
+    def account(self, since_ns: int, at_ns: int) -> Answer:
+        """Open orders, executions since an instant, balances."""
+        told = self.advance(at_ns)
+        return Answer(account_of(self.state, since_ns, self.now_ns), told)
+
+    def account_as_of(self, until_ns: int, since_ns: int) -> wire.AccountAnswer:
+        """The account as it stood at an earlier instant, told as if it were now's: what a lagging replica answers."""
+        return account_of(fold(self._log.read(), until_ns), since_ns, self.now_ns)
+
+    def welcome(self, at_ns: int) -> Answer:
+        """Who this is, what is traded, what time it is."""
+        told = self.advance(at_ns)
+        account, instruments = f"simulated:{self.state.identity}", tuple(self._rules.instruments.values())
+        return Answer(wire.Welcome(account=account, instruments=instruments, at_ns=self.now_ns), told)
+
+    def picture(self, symbols: Iterable[str]) -> list[Told]:
+        """What a newcomer must know of the symbols to follow the stream from here."""
+        known = [symbol for symbol in symbols if symbol in self._rules.instruments]
+        return [(self.now_ns, frame) for symbol in known for frame in self._market.picture(symbol, self.now_ns)]
+
+    def status(self) -> wire.Status:
+        """How the market's data goes."""
+        return self._market.status(self.now_ns)
+
+
+@exact_arithmetic()
+def account_of(state: State, since_ns: int, at_ns: int) -> wire.AccountAnswer:
+    """Open orders, executions from `since_ns` on, balances. Executions that are forgotten make theirs incomplete."""
+    first = bisect_left(state.executions, since_ns, key=lambda executed: executed.at_ns)
+    balances = tuple(
+        Balance(asset, plain(state.free(asset)), plain(state.locked(asset))) for asset in sorted(state.account.totals)
+    )
+    sections = [Section.OPEN_ORDERS, Section.BALANCES]
+    if since_ns > state.forgotten_ns:
+        sections.append(Section.EXECUTIONS)
+    return wire.AccountAnswer(
+        orders=tuple(order.row() for order in state.open.values()),
+        executions=tuple(state.executions[first:]), balances=balances, complete=tuple(sections), at_ns=at_ns,
+    )  # fmt: skip

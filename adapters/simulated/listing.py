@@ -1,0 +1,126 @@
+"""What the exchange trades: each symbol's terms, and what an account has of it in the beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+from attrs import frozen
+
+from engine.instrument import Instrument
+from engine.values import ONE, ZERO, Asset, InstrumentName, VenueName, exact, plain
+
+OPENING_QUOTE = Decimal(100_000)
+_Value = TypeVar("_Value", Decimal, int)
+_MOST_LOTS = 10_000_000
+_MOST_TIMES_PRICE = 100
+_QUOTES = ("USDT", "USDC", "FDUSD", "USD", "EUR", "GBP")
+
+
+@frozen(kw_only=True)
+class Listing:
+    """What a configuration may say of a symbol; None is the default for that symbol.
+
+    `price` is around where the generated market moves, `displayed` the quantity it shows at a level (and the size of
+    quotes that are made from candles or trades), `volatility_ppm` its movement in a tenth of a second.
+    """
+
+    base: str | None = None
+    quote: str | None = None
+    tick: Decimal | None = None
+    lot: Decimal | None = None
+    min_quantity: Decimal | None = None
+    max_quantity: Decimal | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    min_notional: Decimal | None = None
+    price: Decimal | None = None
+    displayed: Decimal | None = None
+    volatility_ppm: int | None = None
+
+
+@frozen(kw_only=True)
+class Terms:
+    """All of a symbol's terms, none left open. The instrument is under the exchange's own symbol."""
+
+    instrument: Instrument
+    price: Decimal
+    displayed: Decimal
+    volatility_ppm: int
+
+    def __attrs_post_init__(self) -> None:
+        for number in (self.instrument.tick, self.instrument.lot, self.price, self.displayed):
+            if number <= 0:
+                raise ValueError(f"{self.instrument.symbol}: tick, lot, price and displayed must be above 0")
+
+
+_KNOWN = {
+    "BTCUSDT": Listing(
+        base="BTC", quote="USDT", tick=Decimal("0.01"), lot=Decimal("0.00001"), min_notional=Decimal(5),
+        price=Decimal(60_000), displayed=Decimal("0.8"), volatility_ppm=25,
+    ),
+    "ETHUSDT": Listing(
+        base="ETH", quote="USDT", tick=Decimal("0.01"), lot=Decimal("0.0001"), min_notional=Decimal(5),
+        price=Decimal(3_000), displayed=Decimal(12), volatility_ppm=30,
+    ),
+}  # fmt: skip
+
+
+def terms(symbol: str, said: Listing = Listing()) -> Terms:
+    """A symbol's terms: what was said of it, else what is known of it, else what fits most. Raises `ValueError`."""
+    known = _KNOWN.get(symbol, Listing())
+    base, quote = _split(symbol)
+    tick = _first(said.tick, known.tick, Decimal("0.01"))
+    lot = _first(said.lot, known.lot, Decimal("0.001"))
+    price = _first(said.price, known.price, Decimal(100))
+    return Terms(
+        instrument=Instrument(
+            name=InstrumentName(symbol), venue=VenueName("simulated"), symbol=symbol,
+            base=Asset(said.base or known.base or base), quote=Asset(said.quote or known.quote or quote),
+            tick=tick, lot=lot,
+            min_quantity=_first(said.min_quantity, lot),
+            max_quantity=_first(said.max_quantity, plain(lot * _MOST_LOTS)),
+            min_price=_first(said.min_price, tick), max_price=_first(said.max_price, price * _MOST_TIMES_PRICE),
+            min_notional=known.min_notional if said.min_notional is None else said.min_notional,
+        ),
+        price=price,
+        displayed=_first(said.displayed, known.displayed, Decimal(100)),
+        volatility_ppm=_first(said.volatility_ppm, known.volatility_ppm, 100),
+    )  # fmt: skip
+
+
+def _first(*given: _Value | None) -> _Value:
+    """The first that was given; the last always is."""
+    return next(value for value in given if value is not None)
+
+
+def _split(symbol: str) -> tuple[str, str]:
+    """Base and quote asset of a symbol, as far as it tells.
+
+    >>> _split("SOLUSDT"), _split("BTC-EUR"), _split("SPY")
+    (('SOL', 'USDT'), ('BTC', 'EUR'), ('SPY', 'USD'))
+    """
+    for mark in ("-", "/", "_"):
+        base, found, quote = symbol.partition(mark)
+        if found and base and quote:
+            return base, quote
+    for quote in _QUOTES:
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            return symbol.removesuffix(quote), quote
+    return symbol, "USD"
+
+
+def opening_balances(said: Mapping[str, Decimal], traded: Iterable[Terms]) -> dict[Asset, Decimal]:
+    """What the account begins with: what was said, else 100,000 of each quote asset and as much worth of each base.
+
+    >>> opening_balances({}, [terms("ETHUSDT")])
+    {'USDT': Decimal('100000'), 'ETH': Decimal('33')}
+    """
+    balances: dict[Asset, Decimal] = {}
+    for each in traded:
+        balances.setdefault(each.instrument.quote, OPENING_QUOTE)
+        balances.setdefault(each.instrument.base, max(ONE, OPENING_QUOTE // each.price))
+    if said:
+        return dict.fromkeys(balances, ZERO) | {Asset(asset): exact(amount) for asset, amount in said.items()}
+    return balances

@@ -1,0 +1,43 @@
+"""Opening the exchange: from options to an exchange on its ledger."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from adapters.simulated.exchange import Exchange
+from adapters.simulated.gateway import Gateway
+from adapters.simulated.listing import Listing, Terms, opening_balances, terms
+from adapters.simulated.market import GeneratedMarket, Market
+from adapters.simulated.matching import Rules
+from adapters.simulated.options import SimulatedOptions
+from adapters.simulated.playback import open_tapes
+from engine.ports import EventLog
+
+LEDGER = "exchange/ledger"
+DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT")
+
+
+def open_market(
+    options: SimulatedOptions, symbols: Iterable[str], directory: str
+) -> tuple[Market, Mapping[str, Terms]]:
+    """The market that the options ask for. Raises `ValueError` where a tape can't be read or is missing."""
+    traded = {symbol: terms(symbol, options.instruments.get(symbol, Listing())) for symbol in symbols}
+    if options.tape is None:
+        return GeneratedMarket(options.seed, traded.values()), traded
+    return open_tapes(options.tape, options.speed, traded, Path(directory)), traded
+
+
+def open_gateway(
+    options: SimulatedOptions, symbols: Iterable[str], directory: str, log: EventLog, at_ns: int
+) -> Gateway:
+    """An exchange on its ledger, caught up to `at_ns`, with the latency and faults of the options."""
+    market, traded = open_market(options, symbols, directory)
+    rules = Rules(
+        instruments={symbol: each.instrument for symbol, each in traded.items()},
+        fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
+        balances=opening_balances(options.balances, traded.values()),
+    )  # fmt: skip
+    exchange = Exchange(log, market, rules, identity=secrets.token_hex(4), at_ns=at_ns)
+    return Gateway(exchange, options.latency_ns, options.faults)

@@ -1,0 +1,1 @@
+"""The tools show: command line, files, colours, servers."""

@@ -1,0 +1,276 @@
+"""The parts of `holdfast.toml`, each checked by itself and against the others; faults are collected, never raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from attrs import Factory, define, evolve, fields, frozen
+
+from adapters.registry import Adapter, adapters
+from engine.settings import Disk, Limits, Mode, Orders, Reconcile, Risk, Settings, StrategySettings
+from engine.values import InstrumentName, StrategyName, VenueName
+from tools.spelling import SPELLING, Heading, Listing, Recording, check_name, default_tag
+from tools.strategy_file import StrategyFile, StrategyMissing, find_strategy
+from tools.structure import Structure, Text, Wrong, nearest
+from tools.toml_place import Key
+
+SECTIONS = ("venues", "instruments", "strategies", "orders", "risk", "reconcile", "record", "disk")
+HEADING = tuple(field.name for field in fields(Heading))
+BY_INSTRUMENT = ("max_order_quantity", "max_position")
+
+
+@frozen
+class VenueConfiguration:
+    """One `[venues.NAME]`: its adapter, the adapter's own options, and what our instruments are called there."""
+
+    adapter: Adapter
+    options: Any
+    symbols: dict[InstrumentName, str]
+
+
+@define
+class Document:
+    """A parsed file on its way to settings; `wrong` collects the faults of all its parts, `files` the strategies'."""
+
+    document: dict[str, Any]
+    directory: Path
+    wrong: list[Wrong] = Factory(list)
+    files: dict[StrategyName, StrategyFile] = Factory(dict)
+    structure: Structure = Factory(lambda: Structure(SPELLING))
+
+    def check(self) -> None:
+        """Note what is wrong anywhere: numbers with a point, unknown sections."""
+        self._check_floats(self.document, ())
+        self._check_sections()
+
+    def heading(self) -> Heading:
+        """What stands above the first table."""
+        value: Heading = self._section(
+            Heading, (), {key: self.document[key] for key in HEADING if key in self.document}
+        )
+        return value
+
+    def settings(self, mode: Mode, venues: dict[VenueName, VenueConfiguration]) -> Settings:
+        """What the engine is told."""
+        return Settings(
+            mode=mode,
+            venues={name: venue.adapter.name for name, venue in venues.items()},
+            strategies=self._strategies(),
+            risk=self._risk(),
+            orders=self._orders(),
+            reconcile=self._section(Reconcile, ("reconcile",)),
+            disk=self._section(Disk, ("disk",)),
+            quotes=self._section(Recording, ("record",)).quotes,
+        )
+
+    def _check_floats(self, value: Any, at: Key) -> None:
+        if isinstance(value, Text):
+            self.wrong.append(Wrong(at, f'a number with a point is written in quotes: "{value}"'))
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, item in items:
+            self._check_floats(item, (*at, key))
+
+    def _check_sections(self) -> None:
+        known = (*HEADING, *SECTIONS)
+        for key in self.document:
+            if key not in known:
+                self.wrong.append(Wrong((key,), f"unknown key; {nearest(key, known)}"))
+
+    def _section(self, kind: type[Any], at: Key, value: Any = None) -> Any:
+        """A section that has defaults; those stand in where it is wrong, so that the others can be checked."""
+        value = self._raw(at) if value is None else value
+        return self.structure.read(kind, value, at, self.wrong) or kind()
+
+    def _raw(self, at: Key) -> Any:
+        value: Any = self.document
+        for key in at:
+            value = value.get(key, {}) if isinstance(value, dict) else {}
+        return value
+
+    def _tables(self, section: str) -> Iterator[tuple[str, Any]]:
+        """The named tables of a section; a wrong name is noted and left out."""
+        value = self._raw((section,))
+        if not isinstance(value, dict):
+            self.wrong.append(Wrong((section,), f"a table is wanted, such as [{section}.NAME]"))
+            return
+        for name, table in value.items():
+            try:
+                check_name(name)
+            except ValueError as error:
+                self.wrong.append(Wrong((section, name), str(error)))
+            yield name, table
+
+    # --- venues and instruments
+
+    def _listings(self) -> dict[InstrumentName, Listing]:
+        found: dict[InstrumentName, Listing] = {}
+        traded: dict[tuple[str, str], str] = {}
+        venues = self._names("venues")
+        for name, table in self._tables("instruments"):
+            at = ("instruments", name)
+            listing: Listing | None = self.structure.read(Listing, table, at, self.wrong)
+            if listing is None:
+                continue
+            if listing.venue not in venues:
+                self._no_such((*at, "venue"), "venue", listing.venue, venues)
+            first = traded.setdefault((listing.venue, listing.symbol), name)
+            if first != name:
+                message = f"{listing.symbol} at {listing.venue} is {first} already; one symbol has one name"
+                self.wrong.append(Wrong((*at, "symbol"), message))
+            found[InstrumentName(name)] = listing
+        return found
+
+    def venues(self) -> dict[VenueName, VenueConfiguration]:
+        """The venues, each with its instruments."""
+        listings = self._listings()
+        found: dict[VenueName, VenueConfiguration] = {}
+        installed = adapters()
+        for name, table in self._tables("venues"):
+            adapter = self._adapter(name, table, installed)
+            if adapter is None:
+                continue
+            given = {key: value for key, value in table.items() if key != "adapter"}
+            options = self.structure.read(adapter.options, given, ("venues", name), self.wrong)
+            symbols = {key: listing.symbol for key, listing in listings.items() if listing.venue == name}
+            found[VenueName(name)] = VenueConfiguration(adapter, options, symbols)
+        if not self._names("venues"):
+            self.wrong.append(Wrong(("venues",), 'no venue: write [venues.sim] with adapter = "simulated"'))
+        return found
+
+    def _adapter(self, name: str, table: Any, installed: dict[str, Adapter]) -> Adapter | None:
+        at = ("venues", name)
+        if not isinstance(table, dict):
+            self.wrong.append(Wrong(at, f"a table is wanted: [venues.{name}]"))
+            return None
+        wanted = table.get("adapter")
+        misspelt = get_close_matches("adapter", table, 1)
+        if wanted is None and misspelt:
+            self.wrong.append(Wrong((*at, misspelt[0]), "unknown key; did you mean adapter?"))
+        elif wanted is None:
+            self.wrong.append(Wrong((*at, "adapter"), f"missing; {nearest('', installed)}"))
+        elif not isinstance(wanted, str) or wanted not in installed:
+            known = f"{nearest(wanted, installed, 'installed:')} (real venues come in a later release)"
+            self.wrong.append(Wrong((*at, "adapter"), f'there is no adapter "{wanted}"; {known}'))
+        else:
+            return installed[wanted]
+        return None
+
+    # --- strategies
+
+    def _strategies(self) -> dict[StrategyName, StrategySettings]:
+        found: dict[StrategyName, StrategySettings] = {}
+        tags: dict[str, str] = {}
+        for name, table in self._tables("strategies"):
+            at = ("strategies", name)
+            self._check_instruments(table, at)
+            self._check_evaluate(table, at)
+            settings = self.structure.read(StrategySettings, table, at, self.wrong)
+            file_hash = self._file_hash(StrategyName(name), table, at)
+            tag = self._tag(name, settings.tag if settings else "", tags)
+            if settings is not None:
+                found[StrategyName(name)] = evolve(settings, tag=tag, file_hash=file_hash)
+        return found
+
+    def _check_instruments(self, table: Any, at: Key) -> None:
+        wanted = table.get("instruments") if isinstance(table, dict) else None
+        known = self._names("instruments")
+        for number, instrument in enumerate(wanted if isinstance(wanted, list) else ()):
+            if isinstance(instrument, str) and instrument not in known:
+                self._no_such((*at, "instruments", number), "instrument", instrument, known)
+
+    def _check_evaluate(self, table: Any, at: Key) -> None:
+        evaluate = table.get("evaluate") if isinstance(table, dict) else None
+        if isinstance(evaluate, dict) and "every" in evaluate and len(evaluate) > 1:
+            message = 'either { on = "quote", at_most_every = "250ms" } or { every = "1s" }, not both'
+            self.wrong.append(Wrong((*at, "evaluate"), message))
+
+    def _file_hash(self, name: StrategyName, table: Any, at: Key) -> str:
+        written = table.get("class") if isinstance(table, dict) else None
+        if not isinstance(written, str):
+            return ""
+        try:
+            self.files[name] = find_strategy(written, self.directory)
+            return self.files[name].sha256
+        except StrategyMissing as error:
+            self.wrong.append(Wrong((*at, "class"), str(error)))
+            return ""
+
+    def _tag(self, name: str, tag: str, tags: dict[str, str]) -> str:
+        tag = tag or default_tag(name)
+        first = tags.setdefault(tag, name)
+        if not tag or first != name:
+            reason = f"it has the tag of {first}, {tag}" if tag else "no tag can be made of the name"
+            message = f'{reason}; write tag = "..." (1 to 8 of a-z and 0-9)'
+            self.wrong.append(Wrong(("strategies", name, "tag"), message))
+        return tag
+
+    # --- risk and orders
+
+    def _risk(self) -> Risk:
+        table = self._raw(("risk",))
+        if not isinstance(table, dict):
+            self.wrong.append(Wrong(("risk",), "a table is wanted: [risk]"))
+            return Risk()
+        account = {key: value for key, value in table.items() if key not in ("strategies", "instruments")}
+        self._check_limited(account, ("risk",))
+        return Risk(
+            account=self._section(Limits, ("risk",), account),
+            strategies={StrategyName(name): found for name, found in self._narrower("strategies", "strategy")},
+            instruments={InstrumentName(name): found for name, found in self._narrower("instruments", "instrument")},
+        )
+
+    def _narrower(self, section: str, what: str) -> Iterator[tuple[str, Limits]]:
+        tables = self._raw(("risk", section))
+        if not isinstance(tables, dict):
+            self.wrong.append(Wrong(("risk", section), f"a table is wanted: [risk.{section}.NAME]"))
+            return
+        for name, table in tables.items():
+            at = ("risk", section, name)
+            if name not in self._names(section):
+                self._no_such(at, what, name, self._names(section))
+            limits = _meant_for(name, table) if section == "instruments" else table
+            if isinstance(limits, dict):
+                self._check_limited(limits, at)
+                self._check_account_wide(limits, at)
+            yield name, self._section(Limits, at, limits)
+
+    def _check_limited(self, table: dict[str, Any], at: Key) -> None:
+        """Instruments that a limit names must exist."""
+        known = self._names("instruments")
+        for key in BY_INSTRUMENT:
+            limited = table.get(key)
+            for instrument in limited if isinstance(limited, dict) else ():
+                if instrument not in known:
+                    self._no_such((*at, key, instrument), "instrument", instrument, known)
+
+    def _check_account_wide(self, table: dict[str, Any], at: Key) -> None:
+        if "duplicate_intent" in table:
+            self.wrong.append(Wrong((*at, "duplicate_intent"), "it holds for the whole account: write it in [risk]"))
+
+    def _orders(self) -> Orders:
+        orders: Orders = self._section(Orders, ("orders",))
+        if orders.expiry_ns <= orders.send_limit_ns:
+            message = "it must be above send_limit, or what may still leave would be refused as too old"
+            self.wrong.append(Wrong(("orders", "expiry"), message))
+        return orders
+
+    def _names(self, section: str) -> tuple[str, ...]:
+        value = self._raw((section,))
+        return tuple(value) if isinstance(value, dict) else ()
+
+    def _no_such(self, at: Key, what: str, name: Any, known: Any) -> None:
+        names = sorted(map(str, known))
+        self.wrong.append(Wrong(at, f'there is no {what} "{name}"; {nearest(name, names, "there is")}'))
+
+
+def _meant_for(instrument: str, table: Any) -> Any:
+    """Below `[risk.instruments."X"]` a number is meant for X."""
+    if not isinstance(table, dict):
+        return table
+    return {
+        key: {instrument: value} if key in BY_INSTRUMENT and not isinstance(value, dict) else value
+        for key, value in table.items()
+    }

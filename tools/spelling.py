@@ -1,0 +1,169 @@
+"""How the engine's settings are written in `holdfast.toml`, and which values can't be, as data."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from attrs import frozen
+
+from engine.settings import Disk, Evaluate, Limits, Mode, Orders, Reconcile, Record, StrategySettings
+from engine.values import ONE, InstrumentName, VenueName, divide, exact
+from tools.structure import Check, Spelling, nearest
+
+EVALUATE_ON = ("quote",)
+TAG = re.compile(r"[a-z0-9]{1,8}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
+PARAMS_PLAIN = "a text, a whole number, true or false"
+
+
+@frozen(kw_only=True)
+class Heading:
+    """What stands above the first table."""
+
+    mode: Mode = Mode.PAPER
+    journal: str = "run"
+
+
+@frozen(kw_only=True)
+class Recording:
+    """`[record]`."""
+
+    quotes: Record = Record.DECIDING
+
+
+@frozen(kw_only=True)
+class Listing:
+    """One `[instruments."X"]`: where it is traded and what it is called there."""
+
+    venue: VenueName
+    symbol: str
+
+
+def check_name(name: str) -> None:
+    """A name of the user's own; raises `ValueError`."""
+    if not NAME.fullmatch(name):
+        raise ValueError("a name is 1 to 40 letters, digits and . _ : - and begins with a letter or digit")
+
+
+def default_tag(name: str) -> str:
+    """A short form of a strategy's name, for the end of its order ids.
+
+    >>> default_tag("Mean-Reversion")
+    'meanreve'
+    """
+    return re.sub(r"[^a-z0-9]", "", name.lower())[:8]
+
+
+def percentage(value: Any) -> Decimal:
+    """A fraction, also written in percent; raises `ValueError`.
+
+    >>> percentage("2%"), percentage("0.02")
+    (Decimal('0.02'), Decimal('0.02'))
+    """
+    if isinstance(value, str) and value.endswith("%"):
+        found = divide(exact(value[:-1].strip()), Decimal(100))
+    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+        found = exact(value)
+    else:
+        raise ValueError('a fraction is wanted, such as "2%" or "0.02"')
+    if not 0 < found < ONE:
+        raise ValueError(f'"{value}" is not between 0 and 100 %; write "2%" or "0.02"')
+    return found
+
+
+def _positive(value: Any) -> None:
+    if value <= 0:
+        raise ValueError("it must be above zero")
+
+
+def _not_negative(value: Any) -> None:
+    numbers = value.values() if isinstance(value, dict) else (value,)
+    if any(number < 0 for number in numbers):
+        raise ValueError("it can't be below zero")
+
+
+def _tag(value: str) -> None:
+    if value and not TAG.fullmatch(value):
+        raise ValueError(f'"{value}" is not a tag: 1 to 8 of a-z and 0-9')
+
+
+def _on(value: str) -> None:
+    if value not in EVALUATE_ON:
+        raise ValueError(f'"{value}": {nearest(value, EVALUATE_ON)}')
+
+
+def _available_mode(value: Mode) -> None:
+    if value is Mode.BACKTEST:
+        raise ValueError("not available yet: `backtest` comes in a later release; write paper")
+
+
+def _recorded(value: Record) -> None:
+    if value is Record.ALL:
+        raise ValueError("not available yet: this release keeps the quotes that decided something; write deciding")
+
+
+def _some(value: tuple[InstrumentName, ...]) -> None:
+    if not value:
+        raise ValueError("a strategy needs an instrument")
+    if len(set(value)) != len(value):
+        raise ValueError("an instrument stands there twice")
+
+
+def _journal(value: str) -> None:
+    if not value or value.rstrip("/") in ("", ".", ".."):
+        raise ValueError("the journal needs a directory of its own")
+
+
+_POSITIVE: tuple[tuple[type, str], ...] = (
+    (StrategySettings, "bars_ns"),
+    (StrategySettings, "memory_every_ns"),
+    (Evaluate, "every_ns"),
+    (Orders, "send_limit_ns"),
+    (Orders, "expiry_ns"),
+    (Orders, "outcome_limit_ns"),
+    (Reconcile, "every_ns"),
+    (Reconcile, "start_limit_ns"),
+    (Reconcile, "retry_ns"),
+    (Reconcile, "answer_limit_ns"),
+    (Limits, "max_quote_age_ns"),
+    (Limits, "duplicate_intent_ns"),
+)
+_NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
+    (Limits, "max_order_quantity"),
+    (Limits, "max_order_notional"),
+    (Limits, "max_position"),
+    (Limits, "max_open_orders"),
+    (Limits, "max_orders_per_minute"),
+    (Limits, "max_daily_loss"),
+    (Orders, "closed_kept_most"),
+    (Disk, "min_free_bytes"),
+)
+_OTHERS: dict[tuple[type, str], Check] = {
+    (Heading, "mode"): _available_mode,
+    (Heading, "journal"): _journal,
+    (Recording, "quotes"): _recorded,
+    (Evaluate, "on"): _on,
+    (StrategySettings, "tag"): _tag,
+    (StrategySettings, "instruments"): _some,
+}
+
+_REAL_VENUES = "it belongs to the adapters of real venues, which come in a later release; take the key out"
+_OF_REAL_VENUES = ("environment", "rest_url", "stream_url", "ws_api_url", "api_key", "api_secret", "prices_from")
+
+SPELLING = Spelling(
+    names={(StrategySettings, "strategy_class"): "class"},
+    absent=frozenset({(StrategySettings, "file_hash")}),
+    checks={
+        **dict.fromkeys(_POSITIVE, _positive),
+        **dict.fromkeys(_NOT_NEGATIVE, _not_negative),
+        **_OTHERS,
+    },
+    readers={(Limits, "price_collar"): percentage},
+    planned={
+        (Orders, "on_session_end"): "sessions come in a later release; take the key out",
+        **{(None, key): _REAL_VENUES for key in _OF_REAL_VENUES},
+        (Orders, "on_disconnect"): "open orders stay at the venue when the line is lost; take the key out",
+    },
+)

@@ -1,0 +1,189 @@
+"""The way of a start, up to the first event: lock, look, verify, fold; connect and describe the venues."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+from attrs import define, frozen
+
+from adapters.registry import VenueSettings
+from engine.capabilities import VenueDescription
+from engine.codec import decode, decode_state, digest
+from engine.fold import FOLD_VERSION, apply
+from engine.ports import EventLog, Venue, VenueUnreachable
+from engine.state import State
+from engine.values import SECOND_NS, VenueName, exact_arithmetic
+from journal.journal import Journal
+from journal.lock import Lock
+from journal.snapshot import Snapshot, read_snapshots
+from tools.config import Configuration
+
+VERIFIED_AT_START = 100_000
+
+
+class ConfigurationConflict(Exception):
+    """The journal belongs to another mode, account or set of venues than the configuration names (exit 78)."""
+
+
+@frozen(kw_only=True)
+class Found:
+    """What a start found: for the first words that a run says."""
+
+    journal: Path
+    journal_id: str
+    seq: int
+    clean: bool
+    folded: int
+    from_snapshot: int
+    verified: int
+    seconds: float
+    state_digest: str
+
+
+@define
+class Opened:
+    """A journal that this process owns, folded to the present."""
+
+    journal: Journal
+    state: State
+    found: Found
+
+
+def open_journal(configuration: Configuration) -> Opened:
+    """Lock, look, verify, fold. Raises what `journal.journal.Journal` raises."""
+    began = time.monotonic()
+    identity: dict[str, str | int] = {
+        "journal_id": uuid.uuid4().hex,
+        "mode": str(configuration.settings.mode),
+        "segment": 1,
+        "base_seq": 0,
+        "base_chain": "",
+        "created_ns": time.time_ns(),
+    }
+    journal = Journal(configuration.journal, identity=identity, at_ns=time.time_ns())
+    try:
+        return _fold(configuration, journal, began)
+    except BaseException:
+        journal.close()
+        raise
+
+
+def _fold(configuration: Configuration, journal: Journal, began: float) -> Opened:
+    if journal.meta["mode"] != configuration.settings.mode:
+        raise ConfigurationConflict(
+            f"the journal in {configuration.journal} is bound to mode {journal.meta['mode']}; "
+            f"the configuration says {configuration.settings.mode}. Name another journal directory."
+        )
+    snapshots = [
+        snapshot
+        for snapshot in read_snapshots(configuration.journal / "snapshots", journal.journal_id, FOLD_VERSION)
+        if snapshot.seq <= journal.seq and snapshot.chain == journal.chain_at(snapshot.seq).hex()
+    ]
+    verify_from = min(max(journal.seq - VERIFIED_AT_START, 0), snapshots[-1].seq if snapshots else 0)
+    verified = journal.verify(verify_from)
+    state, from_snapshot = _restore(snapshots)
+    with exact_arithmetic():
+        for entry in journal.read(state.seq):
+            apply(state, decode(entry))
+    last_kind = next(journal.read(journal.seq - 1)).kind if journal.seq else "ProcessStopped"
+    found = Found(
+        journal=configuration.journal, journal_id=journal.journal_id, seq=state.seq,
+        clean=last_kind == "ProcessStopped", folded=state.seq - from_snapshot, from_snapshot=from_snapshot,
+        verified=verified, seconds=time.monotonic() - began, state_digest=digest(state),
+    )  # fmt: skip
+    return Opened(journal, state, found)
+
+
+def _restore(snapshots: Sequence[Snapshot]) -> tuple[State, int]:
+    """The state of the newest snapshot whose digest is what it says, else the empty one."""
+    for snapshot in snapshots:
+        try:
+            state = decode_state(snapshot.blob)
+        except msgspec.MsgspecError:
+            continue  # of another shape: a cache, so the journal is read instead
+        if digest(state) == snapshot.state_digest and state.seq == snapshot.seq:
+            return state, snapshot.seq
+    return State(), 0
+
+
+def connect(configuration: Configuration, journal: Journal) -> dict[VenueName, Venue]:
+    """The clients of all configured venues."""
+    return {
+        name: venue.adapter.connect(
+            VenueSettings(
+                name=name,
+                options=venue.options,
+                symbols=venue.symbols,
+                directory=str(configuration.directory),
+                open_log=log_opener(journal.directory),
+            )
+        )
+        for name, venue in configuration.venues.items()
+    }
+
+
+def log_opener(directory: Path) -> Callable[[str], EventLog]:
+    """Opens logs in the journal's format below a directory, for an exchange that ships with the product."""
+
+    def open_log(name: str) -> EventLog:
+        path = directory / name
+        log = Journal(
+            path.parent, name=path.name, durable=False, identity={"journal_id": uuid.uuid4().hex}, at_ns=time.time_ns()
+        )
+        log.claim(time.time_ns())
+        return log
+
+    return open_log
+
+
+def describe(configuration: Configuration, venues: dict[VenueName, Venue], state: State) -> list[VenueDescription]:
+    """What every venue can do; one that can't be asked now is taken as it was known. Raises `VenueUnreachable` where
+    nothing is known after the start limit."""
+    end = time.monotonic() + configuration.settings.reconcile.start_limit_ns / SECOND_NS
+    return [_describe(venue, state, end) for venue in venues.values()]
+
+
+def _describe(venue: Venue, state: State, end: float) -> VenueDescription:
+    while True:
+        try:
+            return venue.describe()
+        except VenueUnreachable:
+            known = state.venues.get(venue.name)
+            if known is not None and known.description is not None:
+                return known.description
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.5)
+
+
+def check_binding(configuration: Configuration, state: State, descriptions: Sequence[VenueDescription]) -> None:
+    """A journal keeps its accounts for life, and may not lose a venue on which something is open."""
+    for description in descriptions:
+        known = state.venues.get(description.venue)
+        before = known.description.account if known and known.description else description.account
+        if before != description.account:
+            raise ConfigurationConflict(
+                f"[venues.{description.venue}] is account {description.account}, but the journal in "
+                f"{configuration.journal} is bound to {before}. Use that account, or another journal directory."
+            )
+    for order in state.open_orders():
+        if order.venue and order.venue not in configuration.venues:
+            raise ConfigurationConflict(
+                f"order {order.order_id} is open at venue {order.venue}, which the configuration does not name any more"
+            )
+
+
+def move_aside(journal: Path) -> Path | None:
+    """Move a journal directory, exchange included, to `NAME.1` (or the next free number); deletes nothing."""
+    if not journal.exists():
+        return None
+    lock = Lock(journal / "journal.lock")
+    number = next(n for n in range(1, 1_000_000) if not journal.with_name(f"{journal.name}.{n}").exists())
+    aside = journal.with_name(f"{journal.name}.{number}")
+    journal.rename(aside)
+    lock.release()
+    return aside
