@@ -69,6 +69,11 @@ class BarBuilder:
         """The bar of the present interval as it stands (before a tick it repeats the last close); None at first."""
         return None if self._forming is None else self._bar(self._forming)
 
+    @property
+    def forming_end_ns(self) -> int | None:
+        """When the forming bar ends."""
+        return None if self._forming is None else self._ends_ns(self._forming)
+
     def add_trade(self, tick: TradeTick) -> tuple[Bar, ...]:
         """Take a trade; the bars that it closed."""
         self._check_instrument(tick.instrument)

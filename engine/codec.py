@@ -100,8 +100,15 @@ def digest(state: State) -> str:
     return sha256(_ENCODER.encode(domain)).hexdigest()
 
 
+_BARE = frozenset({str, int, bool, type(None)})
+_FIELDS: dict[type, tuple[tuple[str, Any], ...]] = {}
+"""Of each class that was met: its fields and their defaults."""
+
+
 def _bare(value: Any, left_out: frozenset[str] = frozenset()) -> Any:
     """A value as JSON can hold it, without fields at their default."""
+    if type(value) in _BARE:
+        return value
     if attrs.has(type(value)):
         return _bare_fields(value, left_out)
     if isinstance(value, dict):
@@ -114,11 +121,17 @@ def _bare(value: Any, left_out: frozenset[str] = frozenset()) -> Any:
 def _bare_fields(value: Any, left_out: frozenset[str]) -> dict[str, Any]:
     left_out = left_out or (NOT_IN_ORDER_DIGEST if type(value).__name__ == "Order" else frozenset())
     found: dict[str, Any] = {}
-    for field in attrs.fields(type(value)):
-        item = getattr(value, field.name)
-        if field.name not in left_out and item != _default(field):
-            found[field.name] = _bare(item)
+    for name, default in _fields_of(type(value)):
+        item = getattr(value, name)
+        if item is not default and item != default and name not in left_out:
+            found[name] = _bare(item)
     return found
+
+
+def _fields_of(kind: type) -> tuple[tuple[str, Any], ...]:
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple((field.name, _default(field)) for field in attrs.fields(kind))
+    return _FIELDS[kind]
 
 
 def _default(field: Any) -> Any:

@@ -76,7 +76,8 @@ def _decide_input(state: State, desk: Desk, seen: inputs.Input, now_ns: int) -> 
         case inputs.Snapshot():
             yield from take_snapshot(state, seen, now_ns)
         case inputs.SnapshotFailed():
-            if state.venues[seen.venue].awaited and seen.asked_seq == state.venues[seen.venue].asked_seq:
+            venue = state.venues.get(seen.venue)
+            if venue is not None and venue.awaited and seen.asked_seq == venue.asked_seq:
                 yield events.SnapshotMissed(venue=seen.venue, cause=seen.cause)
         case inputs.VenueConnected():
             yield from connect_venue(state, seen)

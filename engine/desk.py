@@ -12,7 +12,18 @@ from attrs import Factory, define, frozen
 from engine.bars import BarSource
 from engine.market import Market
 from engine.state import State
-from engine.strategy import ANSWERS_LIMIT, MEMORY_LIMIT_BYTES, Answer, Context, MemoryRefused, Strategy, keep, recall
+from engine.strategy import (
+    ANSWERS_LIMIT,
+    MEMORY_LIMIT_BYTES,
+    Answer,
+    Context,
+    Intent,
+    MemoryRefused,
+    Strategy,
+    keep,
+    plain_reason,
+    recall,
+)
 from engine.values import StrategyName, exact_arithmetic
 
 MESSAGE_LIMIT = 1_000
@@ -43,6 +54,7 @@ class Seat:
     memory: dict[str, Any] | None = None
     kept: dict[str, Any] = Factory(dict)
     kept_bytes: bytes = b"{}"
+    kept_text: str = ""
     unsaved_since_ns: int = 0
 
 
@@ -103,10 +115,14 @@ class Desk:
             if not seat.unsaved_since_ns:
                 seat.kept = dict(state.strategies[seat.name].memory)
                 seat.kept_bytes = _ENCODER.encode(seat.kept)
-            seat.memory = recall(seat.kept)
+            seat.memory, seat.kept_text = recall(seat.kept), ""
 
     def _keep(self, seat: Seat, state: State, now_ns: int) -> None:
+        text = repr(seat.memory)
+        if text == seat.kept_text:
+            return  # what is shown alike is kept alike; this look costs a tenth of encoding it again
         kept = keep(seat.memory)
+        seat.kept_text = text
         encoded = _ENCODER.encode(kept)
         if encoded == seat.kept_bytes:
             return
@@ -122,6 +138,23 @@ def _check_answers(answers: list[Any]) -> None:
     for answer in answers:
         if not isinstance(answer, Answer):
             raise TypeError(f"{answer!r} is no Intent, Cancel or Replace")
+        if isinstance(answer, Intent):
+            _check_intent(answer)
+        elif not isinstance(answer.order_id, str):
+            raise TypeError(f"the order_id {answer.order_id!r} is no str")
+
+
+def _check_intent(intent: Intent) -> None:
+    """What goes into the journal as it is has to be what the journal can give back: annotations bind no strategy."""
+    named: tuple[tuple[str, Any, Any], ...] = (
+        ("instrument", intent.instrument, str), ("key", intent.key, str | None), ("post_only", intent.post_only, bool),
+        ("reason", intent.reason, Mapping),
+    )  # fmt: skip
+    for name, value, kind in named:
+        if not isinstance(value, kind):
+            wanted = getattr(kind, "__name__", "str")
+            raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; write a {wanted}")
+    plain_reason(intent.reason)
 
 
 def _failure(seat: Seat, callback: str, error: Exception) -> Failure:

@@ -204,6 +204,14 @@ class SnapshotMissed(VenueEvent):
 
 
 @frozen(kw_only=True)
+class AccountSeen(VenueEvent):
+    """What a first snapshot shows of an account; it is opened with it once a second snapshot shows the same."""
+
+    venue: VenueName
+    balances: tuple[Balance, ...]
+
+
+@frozen(kw_only=True)
 class AccountOpened(VenueEvent):
     """What stood in the account before the first event of ours: it belongs to no strategy and is not drift."""
 

@@ -70,7 +70,8 @@ class Market:
 
     def next_bar_ns(self) -> int | None:
         """When the next forming bar ends."""
-        return min((b.forming.end_ns for b in self._builders.values() if b.forming), default=None)
+        ends = [b.forming_end_ns for b in self._builders.values()]
+        return min((end_ns for end_ns in ends if end_ns is not None), default=None)
 
     def quote_age_ns(self, instrument: InstrumentName, now_ns: int) -> int | None:
         """Now minus the quote's exchange time, in our clock (the measured offset of the venue's is taken out); by our

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from engine.tables import SAME, Row, Table
 from engine.values import (
@@ -112,9 +112,10 @@ LIFE = Table(
         # Refused. "Duplicate id" is evidence that the order exists.
         *_rows((PENDING_NEW,), "rejected", ("is_duplicate_id", IN_DOUBT, "doubt"), ("", REJECTED, "reject")),
         *_rows((IN_DOUBT,), "rejected", ("is_duplicate_id", SAME, "probe"), ("", REJECTED, "reject")),
-        *_rows(ACTIVE, "rejected", ("has_fills", CANCELED, "cancel_surprised"), ("", REJECTED, "reject")),
+        *_rows(ACTIVE, "rejected", ("is_duplicate_id", SAME, ""), ("has_fills", CANCELED, "cancel_surprised"),
+               ("", REJECTED, "reject")),
         *_rows((REJECTED,), "rejected", ("", SAME, "")),
-        *_rows((VOID,), "rejected", ("", REJECTED, "reject")),
+        *_rows((VOID,), "rejected", ("is_duplicate_id", IN_DOUBT, "doubt_revoked"), ("", REJECTED, "reject")),
         # Executions: facts in every state, booked once.
         *_rows(ISSUED, "trade", ("is_known", SAME, ""), ("contradicts", SAME, "contradict")),
         *_rows(OPEN, "trade", ("overfills", FILLED, "book_overfill"), ("completes", FILLED, "book"),
@@ -169,12 +170,11 @@ LIFE = Table(
         *_rows(ACTIVE, "status_open", ("misses_fills", SAME, "probe"), ("", SAME, "")),
         *_rows(HALTED, "status_open", ("misses_fills", SAME, "probe"), ("has_fills", PARTIALLY_FILLED, "resume"),
                ("", NEW, "resume")),
-        *_rows(CONFIRMED, "status_open", ("", SAME, "")),
+        *_rows(CONFIRMED, "status_open", ("misses_fills", SAME, "probe"), ("", SAME, "")),
         *_rows((VOID,), "status_open", ("", NEW, "accept_revoked")),
         *_rows(OPEN, "status_closed", ("misses_fills", SAME, "probe"), ("says_canceled", CANCELED, "cancel"),
-               ("says_expired", EXPIRED, "expire")),
-        *_rows((*UNSETTLED, NEW), "status_closed", ("says_rejected", REJECTED, "reject")),
-        *_rows((PARTIALLY_FILLED,), "status_closed", ("says_rejected", CANCELED, "cancel_surprised")),
+               ("says_expired", EXPIRED, "expire"), ("says_rejected_after_fills", CANCELED, "cancel_surprised"),
+               ("says_rejected", REJECTED, "reject")),
         *_rows(CONFIRMED, "status_closed", ("misses_fills", SAME, "probe"), ("", SAME, "")),
         *_rows((VOID,), "status_closed", ("misses_fills", IN_DOUBT, "doubt_revoked"),
                ("says_canceled", CANCELED, "cancel"), ("says_expired", EXPIRED, "expire"),
@@ -246,7 +246,7 @@ class Replacement:
     price: Decimal | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Order:
     """An order as the journal knows it. `notional` is Σ quantity x price over its executions; times are `*_ns`."""
 
@@ -343,7 +343,7 @@ class IllegalEvent(Exception):
 
 
 _LEGAL: dict[str, frozenset[str]] = {
-    "OrderAccepted": frozenset({"accept", "accept_revoked", "resume"}),
+    "OrderAccepted": frozenset({"accept", "accept_revoked"}),
     "OrderRejected": frozenset({"reject"}),
     "OrderCanceled": frozenset({"cancel", "cancel_surprised", "cancel_inferred", "cancel_held"}),
     "OrderExpired": frozenset({"expire"}),
@@ -358,6 +358,7 @@ _LEGAL: dict[str, frozenset[str]] = {
     "OrderResolved": frozenset({"resolve"}),
     "OrderDenied": frozenset({"deny"}),
     "SubmitRequested": frozenset({"submit"}),
+    "OrderTriggered": frozenset({"trigger"}),
 }
 
 
@@ -369,16 +370,48 @@ def _legal_moves() -> frozenset[tuple[str, str, str]]:
             moves |= {(source, kind, cell.destination) for kind, effects in _LEGAL.items() if cell.effect in effects}
     for source in (PENDING_NEW, VOID):
         moves.add((source, "OutcomeUnknown", IN_DOUBT))
+    moves.add((PARTIALLY_FILLED, "OrderResolved", FILLED))  # an operator's fill of a part, and no more to come
     return frozenset(moves)
 
 
 LEGAL_MOVES = _legal_moves()
+
+_OVERLAYS: dict[str, tuple[Table, str]] = {
+    "CancelRequested": (CANCEL, "request_cancel"),
+    "CancelAccepted": (CANCEL, "accept_cancel"),
+    "CancelRefused": (CANCEL, "refuse_cancel"),
+    "OutcomeUnknown cancel": (CANCEL, "doubt"),
+    "ReplaceRequested": (REPLACE, "request_replace"),
+    "ReplaceAccepted": (REPLACE, "accept_replace"),
+    "ReplaceRefused": (REPLACE, "refuse_replace"),
+    "OutcomeUnknown replace": (REPLACE, "doubt"),
+}
+LEGAL_OVERLAYS = frozenset(
+    (kind, source, cell.destination)
+    for kind, (table, effect) in _OVERLAYS.items()
+    for (source, _report), cells in table.cells.items()
+    for cell in cells
+    if cell.effect == effect
+)
+
+
+def revised(order: Order, **changes: Any) -> Order:
+    """The order with some fields changed: `attrs.evolve` at a tenth of its cost, which every event about an order pays.
+
+    Nothing validates or converts an order's fields, so nothing is left out. (It is why Order has no slots.)
+    """
+    copy = object.__new__(Order)
+    copy.__dict__.update(order.__dict__)
+    copy.__dict__.update(changes)
+    return copy
 
 
 def moved(order: Order, kind: str, destination: OrderStatus, at_ns: int, **changes: Any) -> Order:
     """The order after an event; raises `IllegalEvent` where the table has no such move."""
     if (order.status, kind, destination) not in LEGAL_MOVES:
         raise IllegalEvent(f"{kind} can't take order {order.order_id} from {order.status} to {destination}")
+    if order.status is VOID:
+        changes.setdefault("closed_as", None)  # it had not been closed, it had been believed absent
     if destination in TERMINAL_SET:
         changes = {
             "pending_cancel": Pending.NONE,
@@ -387,7 +420,17 @@ def moved(order: Order, kind: str, destination: OrderStatus, at_ns: int, **chang
             "replacement": None,
             **changes,
         }
-    return evolve(order, status=destination, updated_ns=at_ns, **changes)
+    return revised(order, status=destination, updated_ns=at_ns, **changes)
+
+
+def overlaid(order: Order, kind: str, destination: Pending, at_ns: int, **changes: Any) -> Order:
+    """The order after an event about its cancel or its replacement; raises `IllegalEvent` where the table has no such
+    move. Only an open order has either, only a working one is replaced."""
+    name = "pending_cancel" if _OVERLAYS[kind][0] is CANCEL else "pending_replace"
+    is_open = order.status in (WORKING if kind == "ReplaceRequested" else OPEN)
+    if not is_open or (kind, getattr(order, name), destination) not in LEGAL_OVERLAYS:
+        raise IllegalEvent(f"{kind} can't take {name} of order {order.order_id} ({order.status}) to {destination}")
+    return revised(order, updated_ns=at_ns, **{name: destination}, **changes)
 
 
 def working_status(filled: Decimal) -> OrderStatus:

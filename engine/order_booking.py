@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +36,8 @@ from engine.order import (
     Pending,
     Replacement,
     moved,
+    overlaid,
+    revised,
     status_after_fills,
     working_status,
 )
@@ -42,13 +45,13 @@ from engine.position import Position, adjust, charge, execute
 from engine.state import (
     NOBODY,
     UNTOLD_MOST,
-    Day,
     Fact,
     Recorded,
     State,
     execution_key,
     intent_fingerprint,
-    results_by_asset,
+    roll_day,
+    venue_id_key,
 )
 from engine.values import EXACT, SECOND_NS, ZERO, Asset, Side, VenueName, plain
 
@@ -88,7 +91,7 @@ def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
     )  # fmt: skip
     _put(state, order)
     state.by_client_id[event.client_order_id] = event.order_id
-    state.submitted_ns = (*(ns for ns in state.submitted_ns if ns > at.at_ns - 60 * SECOND_NS), at.at_ns)
+    state.submitted_ns = _within_a_minute(state.submitted_ns, at.at_ns)
     state.last_intent[intent_fingerprint(order)] = at.at_ns
     if len(state.last_intent) > INTENTS_REMEMBERED:
         del state.last_intent[next(iter(state.last_intent))]
@@ -107,6 +110,8 @@ def _accept(state: State, at: Recorded, event: events.OrderAccepted) -> None:
 
 @applies(events.OrderRejected)
 def _reject(state: State, at: Recorded, event: events.OrderRejected) -> None:
+    if state.orders[event.order_id].filled:
+        raise IllegalEvent(f"order {event.order_id} has executions: it was not rejected")
     _close(state, at, event, REJECTED, reason=event.reason)
 
 
@@ -115,9 +120,10 @@ def _cancel(state: State, at: Recorded, event: events.OrderCanceled) -> None:
     _close(state, at, event, CANCELED, reason=event.reason, evidence=Evidence(event.evidence))
 
 
-@applies(events.OrderExpired)
-def _expire(state: State, at: Recorded, event: events.OrderExpired) -> None:
-    _close(state, at, event, EXPIRED)
+@applies(events.OrderExpired, events.OrderVoided)
+def _expire_or_void(state: State, at: Recorded, event: events.OrderEvent) -> None:
+    status, evidence = (EXPIRED, Evidence.CONFIRMED) if event.kind == "OrderExpired" else (VOID, Evidence.INFERRED)
+    _close(state, at, event, status, evidence=evidence)
 
 
 def _close(state: State, at: Recorded, event: events.OrderEvent, status: Any, **changes: Any) -> None:
@@ -139,7 +145,7 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
         fee=event.fee, fee_asset=event.fee_asset, seq=at.seq,
     )  # fmt: skip
     state.executions_of[order.order_id] = (*state.executions_of.get(order.order_id, ()), key)
-    _roll_day(state, at.at_ns)
+    roll_day(state, at.at_ns)
     _book_money(state, order, event.side, event.quantity, event.price)
     _charge(state, order, event.fee, event.fee_asset)
     changes: dict[str, Any] = {"venue_order_id": order.venue_order_id or event.venue_order_id}
@@ -152,10 +158,11 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
 
 @applies(events.FillCorrected)
 def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
-    key = execution_key(event.venue, event.instrument, event.exec_id)
-    before, order = state.executions[key], state.orders[event.order_id]
+    key, before, order = _own_execution(state, event)
     state.executions[key] = evolve(before, quantity=event.quantity, price=event.price, busted=False)
-    if not before.busted:
+    if before.busted:
+        _charge(state, order, before.fee, before.fee_asset)
+    else:
         _book_money(state, order, before.side.opposite, before.quantity, before.price)
     _book_money(state, order, before.side, event.quantity, event.price)
     order = _refilled(state, order, event, at, {})
@@ -165,14 +172,23 @@ def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
 
 @applies(events.FillBusted)
 def _bust(state: State, at: Recorded, event: events.FillBusted) -> None:
-    key = execution_key(event.venue, event.instrument, event.exec_id)
-    before, order = state.executions[key], state.orders[event.order_id]
+    key, before, order = _own_execution(state, event)
+    if before.busted:
+        raise IllegalEvent(f"execution {key} is busted")
     state.executions[key] = evolve(before, busted=True)
     _book_money(state, order, before.side.opposite, before.quantity, before.price)
     _charge(state, order, -before.fee if before.fee else None, before.fee_asset)
     order = _refilled(state, order, event, at, {})
     _touch(state, order.venue, state.instruments[order.instrument], at.seq)
     _tell(state, order, at)
+
+
+def _own_execution(state: State, event: Any) -> tuple[str, Execution, Order]:
+    key = execution_key(event.venue, event.instrument, event.exec_id)
+    before, order = state.executions[key], state.orders[event.order_id]
+    if before.order_id != order.order_id:
+        raise IllegalEvent(f"execution {key} is not one of order {order.order_id}")
+    return key, before, order
 
 
 def _refilled(state: State, order: Order, event: Any, at: Recorded, changes: dict[str, Any]) -> Order:
@@ -212,31 +228,39 @@ def _charge(state: State, order: Order, fee: Decimal | None, asset: Asset | None
 
 @applies(events.FeeBooked)
 def _book_fee(state: State, at: Recorded, event: events.FeeBooked) -> None:
-    key = execution_key(event.venue, event.instrument, event.exec_id)
-    state.executions[key] = evolve(state.executions[key], fee=event.fee, fee_asset=event.fee_asset)
-    order = state.orders[event.order_id]
-    _charge(state, order, event.fee, event.fee_asset)
+    key, before, order = _own_execution(state, event)
+    if before.fee is not None:
+        raise IllegalEvent(f"execution {key} has its fee")
+    state.executions[key] = evolve(before, fee=event.fee, fee_asset=event.fee_asset)
+    if not before.busted:
+        _charge(state, order, event.fee, event.fee_asset)
     state.last_event_seq[f"{order.venue}/{event.fee_asset}"] = at.seq
 
 
 @applies(events.CancelRequested)
 def _request_cancel(state: State, at: Recorded, event: events.CancelRequested) -> None:
-    order = state.orders[event.order_id]
-    _put(state, evolve(
-        order, pending_cancel=Pending.SENT, cancel_held=event.held, cancel_seq=at.seq, cancel_ns=at.at_ns,
-        updated_ns=at.at_ns,
+    _put(state, overlaid(
+        state.orders[event.order_id], event.kind, Pending.SENT, at.at_ns, cancel_held=event.held, cancel_seq=at.seq,
+        cancel_ns=at.at_ns,
     ))  # fmt: skip
 
 
-@applies(events.CancelAccepted, events.ReplaceAccepted, events.OrderTriggered, events.ReplaceDenied)
+@applies(events.CancelAccepted, events.ReplaceAccepted)
 def _acknowledge(state: State, at: Recorded, event: events.OrderEvent) -> None:
-    _put(state, evolve(state.orders[event.order_id], updated_ns=at.at_ns))
+    order = state.orders[event.order_id]
+    pending = order.pending_cancel if isinstance(event, events.CancelAccepted) else order.pending_replace
+    _put(state, overlaid(order, event.kind, pending, at.at_ns))
+
+
+@applies(events.ReplaceDenied)
+def _deny_replace(state: State, at: Recorded, event: events.ReplaceDenied) -> None:
+    _put(state, revised(state.orders[event.order_id], updated_ns=at.at_ns))
 
 
 @applies(events.CancelRefused)
 def _refuse_cancel(state: State, at: Recorded, event: events.CancelRefused) -> None:
     pending = Pending.IN_DOUBT if event.refusal == "unknown_order" else Pending.NONE
-    order = evolve(state.orders[event.order_id], pending_cancel=pending, updated_ns=at.at_ns)
+    order = overlaid(state.orders[event.order_id], event.kind, pending, at.at_ns)
     _put(state, order)
     _tell(state, order, at)
 
@@ -244,12 +268,12 @@ def _refuse_cancel(state: State, at: Recorded, event: events.CancelRefused) -> N
 @applies(events.ReplaceRequested)
 def _request_replace(state: State, at: Recorded, event: events.ReplaceRequested) -> None:
     replacement = Replacement(client_order_id=event.new_client_order_id, quantity=event.quantity, price=event.price)
-    _put(state, evolve(
-        state.orders[event.order_id], pending_replace=Pending.SENT, replacement=replacement, replace_seq=at.seq,
-        replace_ns=at.at_ns, updated_ns=at.at_ns,
+    _put(state, overlaid(
+        state.orders[event.order_id], event.kind, Pending.SENT, at.at_ns, replacement=replacement,
+        replace_seq=at.seq, replace_ns=at.at_ns,
     ))  # fmt: skip
     state.by_client_id[event.new_client_order_id] = event.order_id
-    state.submitted_ns = (*(ns for ns in state.submitted_ns if ns > at.at_ns - 60 * SECOND_NS), at.at_ns)
+    state.submitted_ns = _within_a_minute(state.submitted_ns, at.at_ns)
 
 
 @applies(events.OrderReplaced)
@@ -267,19 +291,16 @@ def _replace(state: State, at: Recorded, event: events.OrderReplaced) -> None:
 
 @applies(events.ReplaceRefused)
 def _refuse_replace(state: State, at: Recorded, event: events.ReplaceRefused) -> None:
-    order = evolve(state.orders[event.order_id], pending_replace=Pending.NONE, replacement=None, updated_ns=at.at_ns)
+    order = overlaid(state.orders[event.order_id], event.kind, Pending.NONE, at.at_ns, replacement=None)
     _put(state, order)
     _tell(state, order, at)
 
 
-@applies(events.OrderSuspended)
-def _suspend(state: State, at: Recorded, event: events.OrderSuspended) -> None:
-    _put(state, moved(state.orders[event.order_id], event.kind, SUSPENDED, at.at_ns))
-
-
-@applies(events.OrderDoneForDay)
-def _end_day(state: State, at: Recorded, event: events.OrderDoneForDay) -> None:
-    _put(state, moved(state.orders[event.order_id], event.kind, DONE_FOR_DAY, at.at_ns))
+@applies(events.OrderSuspended, events.OrderDoneForDay, events.OrderTriggered)
+def _halt(state: State, at: Recorded, event: events.OrderEvent) -> None:
+    order = state.orders[event.order_id]
+    halted = {"OrderSuspended": SUSPENDED, "OrderDoneForDay": DONE_FOR_DAY}
+    _put(state, moved(order, event.kind, halted.get(event.kind, order.status), at.at_ns))
 
 
 @applies(events.OrderRestated)
@@ -300,9 +321,9 @@ def _doubt(state: State, at: Recorded, event: events.OutcomeUnknown) -> None:
     if event.request == RequestKind.NEW:
         order = moved(order, event.kind, IN_DOUBT, at.at_ns)
     elif event.request == RequestKind.CANCEL:
-        order = evolve(order, pending_cancel=Pending.IN_DOUBT, cancel_held=False, updated_ns=at.at_ns)
+        order = overlaid(order, f"{event.kind} {event.request}", Pending.IN_DOUBT, at.at_ns, cancel_held=False)
     else:
-        order = evolve(order, pending_replace=Pending.IN_DOUBT, updated_ns=at.at_ns)
+        order = overlaid(order, f"{event.kind} {event.request}", Pending.IN_DOUBT, at.at_ns)
     _put(state, order)
 
 
@@ -310,12 +331,7 @@ def _doubt(state: State, at: Recorded, event: events.OutcomeUnknown) -> None:
 def _query(state: State, at: Recorded, event: events.OrderQueried) -> None:
     order = state.orders[event.order_id]
     reported = max(order.reported_filled, event.reported_filled or ZERO)
-    _put(state, evolve(order, queries=order.queries + 1, queried_ns=at.at_ns, reported_filled=reported))
-
-
-@applies(events.OrderVoided)
-def _void(state: State, at: Recorded, event: events.OrderVoided) -> None:
-    _close(state, at, event, VOID, evidence=Evidence.INFERRED)
+    _put(state, revised(order, queries=order.queries + 1, queried_ns=at.at_ns, reported_filled=reported))
 
 
 @applies(events.OrderResolved)
@@ -347,7 +363,7 @@ def _recall(state: State, at: Recorded, event: events.OrderRecalled) -> None:
     """Back as it was: its executions are in the positions already, and known again."""
     if event.order_id in state.orders:
         raise IllegalEvent(f"order {event.order_id} has not left State")
-    _put(state, evolve(event.order, updated_ns=at.at_ns))
+    _put(state, revised(event.order, updated_ns=at.at_ns))
     if event.order.client_order_id:
         state.by_client_id[event.order.client_order_id] = event.order_id
     state.executions |= event.executions
@@ -364,11 +380,13 @@ def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
     for client_id in [c for c in (order.client_order_id,) if c]:
         state.by_client_id.pop(client_id, None)
     if order.venue_order_id:
-        state.by_venue_id.pop(f"{order.venue}/{order.venue_order_id}", None)
+        key = venue_id_key(order.venue, order.instrument, order.venue_order_id)
+        if state.by_venue_id.get(key) == order.order_id:
+            del state.by_venue_id[key]
     if order.key is not None:
         state.keys.pop(f"{order.strategy}/{order.key}", None)
-    for key in state.executions_of.pop(order.order_id, ()):
-        del state.executions[key]
+    for execution in state.executions_of.pop(order.order_id, ()):
+        del state.executions[execution]
 
 
 # --- positions and balances without an execution ---
@@ -392,6 +410,11 @@ def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted)
 # --- shared bookkeeping ---
 
 
+def _within_a_minute(submitted_ns: tuple[int, ...], at_ns: int) -> tuple[int, ...]:
+    """The times of the last minute's requests, this one included."""
+    return (*submitted_ns[bisect_right(submitted_ns, at_ns - 60 * SECOND_NS) :], at_ns)
+
+
 def _set_open_orders_unseen(state: State, venue: VenueName) -> None:
     """What a venue showed before a new request is no proof that nothing is open there."""
     if state.venues[venue].open_orders_seen is not None:
@@ -402,7 +425,7 @@ def _put(state: State, order: Order) -> None:
     """Store an order and keep the indexes true."""
     state.orders[order.order_id] = order
     if order.venue_order_id:
-        state.by_venue_id[f"{order.venue}/{order.venue_order_id}"] = order.order_id
+        state.by_venue_id[venue_id_key(order.venue, order.instrument, order.venue_order_id)] = order.order_id
     if order.is_open or order.status is INTENT:
         state.closed_ids.pop(order.order_id, None)
         state.open_ids.setdefault(order.order_id, None)
@@ -424,10 +447,3 @@ def _tell(state: State, order: Order, at: Recorded, exec_key: str = "") -> None:
     if strategy is not None:
         untold = (*strategy.untold, Fact(at.seq, order.order_id, exec_key))[-UNTOLD_MOST:]
         state.strategies[order.strategy] = evolve(strategy, untold=untold)
-
-
-def _roll_day(state: State, at_ns: int) -> None:
-    """At the first execution of a UTC day, note where its result begins."""
-    number = at_ns // (86_400 * SECOND_NS)
-    if number != state.day.number:
-        state.day = Day(number, results_by_asset(state))

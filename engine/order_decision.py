@@ -42,12 +42,6 @@ class NotEffective:
     raw: str = ""
 
 
-def _status_name(report: inputs.StatusReport) -> str:
-    if report.status in ("suspended", "done_for_day"):
-        return str(report.status)
-    return "status_open" if report.status.is_open else "status_closed"
-
-
 _REQUESTS = {"new": "outcome_unknown_new", "cancel": "outcome_unknown_cancel", "replace": "outcome_unknown_replace"}
 
 REPORT_NAMES: dict[type[Any], Callable[[Any], str]] = {
@@ -70,19 +64,28 @@ REPORT_NAMES: dict[type[Any], Callable[[Any], str]] = {
     inputs.Restated: lambda r: "restated",
     inputs.Triggered: lambda r: "triggered",
     inputs.OutcomeUnknown: lambda r: _REQUESTS[r.request],
-    inputs.StatusReport: _status_name,
+    inputs.StatusReport: lambda r: "status_open" if r.status.is_open else "status_closed",
     inputs.NotFound: lambda r: "not_found",
     OperatorResolved: lambda r: "operator_resolved",
     CancelAsked: lambda r: "cancel_requested",
 }
 
 
+def report_name(order: Order, report: Any) -> str:
+    """The name of a report in the tables: that an open order is halted says its status too, if no execution is missing
+    that has to be known first."""
+    halted = isinstance(report, inputs.StatusReport) and report.status in ("suspended", "done_for_day")
+    if halted and order.is_open and report.filled <= order.filled:
+        return str(report.status)
+    return REPORT_NAMES[type(report)](report)
+
+
 def decide_report(state: State, report: Any, now_ns: int) -> Iterator[Event]:
     """The events of one venue report; an order that nobody knows becomes an external one."""
-    order = state.order_of(report.client_order_id, report.venue, report.venue_order_id)
+    order = state.order_of(report.client_order_id, report.venue, report.venue_order_id, report.instrument)
     if order is None:
         yield from _meet_stranger(state, report, now_ns)
-        order = state.order_of(report.client_order_id, report.venue, report.venue_order_id)
+        order = state.order_of(report.client_order_id, report.venue, report.venue_order_id, report.instrument)
     if order is not None:
         yield from decide_order(state, order, report, now_ns)
 
@@ -92,10 +95,19 @@ def decide_order(state: State, order: Order, report: Any, now_ns: int) -> Iterat
     if isinstance(report, inputs.QueryFailed):
         return  # proves nothing; the next probe is a matter of time
     look = Look(state, order, report, now_ns)
-    yield from _by_table(look, REPORT_NAMES[type(report)](report))
+    name = report_name(order, report)
+    if _is_possible(report):
+        yield from _by_table(look, name)
+    else:
+        yield from surprise_order(look, f"impossible_{name}", f"{name} of {report.quantity}")
     if isinstance(report, inputs.StatusReport):
         yield from _settle_by_status(state, order.order_id, report, now_ns)
     yield from _release_cancel(state, order.order_id, now_ns)
+
+
+def _is_possible(report: Any) -> bool:
+    """Nothing executes, or is corrected to, a quantity of nothing: that would be a bust."""
+    return not isinstance(report, (inputs.Trade, inputs.TradeCorrect)) or report.quantity > 0
 
 
 def _by_table(look: Look, name: str) -> Iterator[Event]:
@@ -157,7 +169,9 @@ def _meet_stranger(state: State, report: Any, now_ns: int) -> Iterator[Event]:
         if now_ns - state.said.get(f"archived/{archived}", -SAY_AGAIN_NS) >= SAY_AGAIN_NS:
             yield events.ArchivedOrderReported(order_id=archived, raw=bounded(report.raw))
         return
-    known = report.instrument in state.instruments
+    instrument = state.instruments.get(InstrumentName(str(report.instrument)))
+    known = instrument is not None and instrument.venue == report.venue and _is_possible(report)
+    known = known and bool(report.client_order_id or report.venue_order_id)
     if not known or not isinstance(report, (inputs.StatusReport, inputs.Trade)) or _is_before_opening(state, report):
         about = report.client_order_id or report.venue_order_id or ""
         if not _is_before_opening(state, report) and not isinstance(report, (inputs.NotFound, inputs.QueryFailed)):
@@ -196,4 +210,5 @@ def _archived_id(state: State, report: Any) -> OrderId | None:
 def _is_before_opening(state: State, report: Any) -> bool:
     """An execution from before the account was opened here is in the opening balances."""
     venue = state.venues.get(report.venue)
-    return isinstance(report, inputs.Trade) and venue is not None and (report.transact_ns or 0) <= venue.opened_ns
+    opened_ns = venue.opened_ns if venue is not None else 0
+    return isinstance(report, inputs.Trade) and report.transact_ns is not None and report.transact_ns <= opened_ns

@@ -17,7 +17,7 @@ from engine.order import (
 )
 from engine.order_guards import Look, OperatorResolved
 from engine.state import State
-from engine.values import ZERO, ExecId, Liquidity
+from engine.values import ExecId, Liquidity
 
 SAY_AGAIN_NS = 10_000_000_000
 """Equal anomalies and denials within this time are counted, not journaled."""
@@ -111,8 +111,8 @@ def _book_overfill(look: Look) -> Iterator[Event]:
     if look.order.origin is Origin.EXTERNAL:
         yield _fill(look)
         return
+    detail = f"{look.filled_with(look.report.quantity)} executed of {look.order.quantity}"
     yield _fill(look, overfill=True)
-    detail = f"{look.filled_with(ZERO)} executed of {look.order.quantity}"
     yield events.AnomalyRecorded(about=look.order.order_id, anomaly="overfill", detail=detail)
     yield pause_instrument(look.order, "overfill", f"order {look.order.order_id}: {detail}")
 
@@ -125,8 +125,14 @@ def _book_revoked(look: Look) -> Iterator[Event]:
 def _contradict(look: Look) -> Iterator[Event]:
     trade = look.report
     detail = f"execution {trade.exec_id} was booked with other data than {trade.quantity} at {trade.price}"
-    yield from surprise_order(look, "execution_contradicts", detail)
-    yield from _query(look, "probe")
+    yield from _surprise_once(look, "execution_contradicts", detail)
+
+
+def _surprise_once(look: Look, anomaly: str, detail: str) -> Iterator[Event]:
+    """An anomaly and a question: one question for each that is said, because its answer may surprise again."""
+    for said in surprise_order(look, anomaly, detail):
+        yield said
+        yield from _query(look, "probe")
 
 
 def _correct(look: Look) -> Iterator[Event]:
@@ -234,11 +240,10 @@ def _void(look: Look) -> Iterator[Event]:
 
 def _surprise_probe(look: Look) -> Iterator[Event]:
     if isinstance(look.report, inputs.NotFound):
-        detail = "the venue does not know an order that works"
-        yield events.AnomalyRecorded(about=look.order.order_id, anomaly="vanished", detail=detail)
+        yield from _surprise_once(look, "vanished", "the venue does not know an order that works")
     else:
-        yield from surprise_order(look, "unknown_execution", f"no execution {look.report.exec_id} is booked")
-    yield from _query(look, "probe")
+        detail = f"no execution {look.report.exec_id} of this order is booked"
+        yield from _surprise_once(look, "unknown_execution", detail)
 
 
 def _resolve(look: Look) -> Iterator[Event]:

@@ -33,6 +33,7 @@ class OperatorResolved:
     reason: str
     quantity: Decimal | None = None
     price: Decimal | None = None
+    raw: str = ""
 
 
 @frozen
@@ -50,19 +51,37 @@ class Look:
         key = execution_key(self.order.venue, self.order.instrument, self.report.exec_id)
         return self.state.executions.get(key)
 
+    @property
+    def own_execution(self) -> Execution | None:
+        """The same, where it is an execution of this order."""
+        found = self.execution
+        return found if found is not None and found.order_id == self.order.order_id else None
+
     def filled_with(self, quantity: Decimal) -> Decimal:
         """CumQty(14) once the report's execution counts with this quantity."""
-        known = self.execution
+        known = self.own_execution
         counted = known.quantity if known and not known.busted else ZERO
         return EXACT.add(EXACT.subtract(self.order.filled, counted), quantity)
 
 
 def _is_same(look: Look) -> bool:
-    known, trade = look.execution, look.report
+    known, trade = look.own_execution, look.report
+    return known is not None and (known.quantity, known.price, known.side) == (trade.quantity, trade.price, trade.side)
+
+
+def _is_corrected_already(look: Look) -> bool:
+    known, report = look.own_execution, look.report
+    return known is not None and not known.busted and (known.quantity, known.price) == (report.quantity, report.price)
+
+
+def _vanished_before(look: Look) -> bool:
+    """A second proof, from a question that was asked after the first was noted, and no execution is missing."""
+    noted_ns = look.state.said.get(f"vanished/{look.order.order_id}")
     return (
-        known is not None
-        and known.order_id == look.order.order_id
-        and (known.quantity, known.price, known.side) == (trade.quantity, trade.price, trade.side)
+        noted_ns is not None
+        and look.report.asked_ns > noted_ns
+        and look.order.reported_filled <= look.order.filled
+        and _proves_absence(look)
     )
 
 
@@ -72,7 +91,8 @@ def _proves_absence(look: Look) -> bool:
     if description is None or not look.state.is_connected(look.order.venue):
         return False
     policy, order = description.absence, look.order
-    since_ns = max(order.requested_ns, order.cancel_ns, order.replace_ns)
+    replaces = order.pending_replace is not Pending.NONE
+    since_ns = max(order.requested_ns, order.replace_ns) if replaces else order.requested_ns
     return look.report.asked_ns >= since_ns + policy.after_ns and set(policy.sources) <= set(look.report.sources)
 
 
@@ -85,25 +105,22 @@ GUARDS: dict[str, Callable[[Look], bool]] = {
     "contradicts": lambda look: look.execution is not None,
     "overfills": lambda look: look.filled_with(look.report.quantity) > look.order.quantity,
     "completes": lambda look: look.filled_with(look.report.quantity) == look.order.quantity,
-    "is_unknown_execution": lambda look: look.execution is None,
-    "is_corrected_already": lambda look: (
-        look.execution is not None
-        and not look.execution.busted
-        and (look.execution.quantity, look.execution.price) == (look.report.quantity, look.report.price)
-    ),
+    "is_unknown_execution": lambda look: look.own_execution is None,
+    "is_corrected_already": _is_corrected_already,
     "completes_corrected": lambda look: look.filled_with(look.report.quantity) >= look.order.quantity,
-    "is_busted_already": lambda look: look.execution is not None and look.execution.busted,
+    "is_busted_already": lambda look: look.own_execution is not None and look.own_execution.busted,
     "leaves_fills": lambda look: look.filled_with(ZERO) > 0,
     "completes_without": lambda look: look.filled_with(ZERO) >= look.order.quantity,
     "was_closed": lambda look: look.order.closed_as is not None,
-    "has_fee": lambda look: look.execution is not None and look.execution.fee is not None,
+    "has_fee": lambda look: look.own_execution is not None and look.own_execution.fee is not None,
     "is_filled_by_quantity": lambda look: bool(look.order.filled) and look.report.quantity <= look.order.filled,
     "misses_fills": lambda look: look.report.filled > look.order.filled,
     "says_canceled": lambda look: look.report.status == "canceled",
     "says_expired": lambda look: look.report.status == "expired",
+    "says_rejected_after_fills": lambda look: look.report.status == "rejected" and look.order.filled > 0,
     "says_rejected": lambda look: look.report.status == "rejected",
     "proves_absence": _proves_absence,
-    "vanished_before": lambda look: _proves_absence(look) and f"vanished/{look.order.order_id}" in look.state.said,
+    "vanished_before": _vanished_before,
     "resolves_void": lambda look: look.report.resolution is Resolution.VOID,
     "resolves_canceled": lambda look: look.report.resolution is Resolution.CANCELED,
     "resolves_filled": lambda look: look.report.resolution is Resolution.FILLED,

@@ -33,7 +33,7 @@ def orders_to_query(state: State, snapshot: Snapshot) -> list[Order]:
     shown = {
         order.order_id
         for row in snapshot.open_orders
-        if (order := state.order_of(row.client_order_id, row.venue, row.venue_order_id))
+        if (order := state.order_of(row.client_order_id, row.venue, row.venue_order_id, row.instrument))
     }
     return [
         order

@@ -106,24 +106,32 @@ class Runner:
         """Decide a batch, make it durable, release what follows."""
         for seen in batch:
             self._handle(seen)
-        due_ns = next_due_ns(self.state, self.market, self.desk)
+        due_ns = self.due_ns()
         if due_ns is not None and due_ns <= self.clock.now_ns():
             self._handle(TimePassed())
         self.figures.batches += 1
         self.figures.inputs += len(batch)
         self._commit()
 
-    def stop(self, reason: str) -> None:
-        """The clean end of a run: memories, then the last event."""
+    def due_ns(self) -> int | None:
+        """When there is something to do without any input."""
+        return next_due_ns(self.state, self.market, self.desk)
+
+    def stop(self, reason: str) -> str:
+        """The clean end of a run: memories, then the last event; gives the digest that it journals."""
         now_ns = self._now_ns()
         self._record(finish(self.state, self.desk, now_ns), now_ns)
-        self._record([stop_process(self.state, reason, digest(self.state), FOLD_VERSION)], now_ns)
+        state_digest = digest(self.state)
+        self._record([stop_process(self.state, reason, state_digest, FOLD_VERSION)], now_ns)
         self._commit()
+        return state_digest
 
-    def digest_state(self) -> None:
-        """Journal what the fold amounts to, in an idle moment."""
-        self._record([StateDigested(state_digest=digest(self.state), fold_version=FOLD_VERSION)], self._now_ns())
+    def digest_state(self) -> str:
+        """Journal what the fold amounts to, in an idle moment; gives the digest."""
+        state_digest = digest(self.state)
+        self._record([StateDigested(state_digest=state_digest, fold_version=FOLD_VERSION)], self._now_ns())
         self._commit()
+        return state_digest
 
     def _handle(self, seen: Input) -> None:
         now_ns = self._now_ns()
@@ -161,16 +169,18 @@ class Runner:
         self._watch(made)
 
     def _release(self, requests: Sequence[Request]) -> None:
-        """The one place where requests leave, below the line that appends."""
+        """The one place where requests leave, below the line that appends. An order may outlive its venue in the
+        configuration: what would be asked there stays without an answer."""
         for request in requests:
-            self.figures.requests += 1
-            self.venues[request.venue].release(request)
+            if request.venue in self.venues:
+                self.figures.requests += 1
+                self.venues[request.venue].release(request)
 
     def _now_ns(self) -> int:
         return max(self.clock.now_ns(), self.state.at_ns)
 
     def _wait_ns(self, longest_ns: int) -> int:
-        due_ns = next_due_ns(self.state, self.market, self.desk)
+        due_ns = self.due_ns()
         if due_ns is None:
             return longest_ns
         return min(max(due_ns - self.clock.now_ns(), 0), longest_ns)

@@ -15,7 +15,7 @@ from attrs import Factory, define, frozen
 from engine.account import Balances
 from engine.capabilities import VenueDescription
 from engine.events import Difference, Event
-from engine.inputs import Scope
+from engine.inputs import Balance, Scope
 from engine.instrument import Instrument
 from engine.order import (
     Execution,
@@ -26,6 +26,7 @@ from engine.settings import Settings
 from engine.system import Pause, SystemState, VenueState
 from engine.values import (
     EXACT,
+    SECOND_NS,
     ZERO,
     ClientOrderId,
     InstrumentName,
@@ -56,6 +57,7 @@ class Venue:
     state: VenueState = VenueState.DOWN
     description: VenueDescription | None = None
     opened_ns: int = 0
+    opening: tuple[Balance, ...] | None = None
     asked_seq: int = 0
     asked_ns: int = 0
     awaited: bool = False
@@ -134,11 +136,17 @@ class State:
 
     # --- questions that decide, risk and the tools ask
 
-    def order_of(self, client_id: str | None, venue: VenueName, venue_order_id: str | None) -> Order | None:
-        """The order a report is about: by our client id first, else by the venue's own."""
+    def order_of(
+        self, client_id: str | None, venue: VenueName, venue_order_id: str | None, instrument: str | None
+    ) -> Order | None:
+        """The order a report is about: by our client order id first, else by the venue's own for the instrument. An
+        order that goes by another client id is not meant: some venues give their ids out again."""
         found = self.by_client_id.get(ClientOrderId(client_id)) if client_id else None
         if found is None and venue_order_id:
-            found = self.by_venue_id.get(f"{venue}/{venue_order_id}")
+            found = self.by_venue_id.get(venue_id_key(venue, instrument or "", venue_order_id))
+            order = self.orders.get(found) if found else None
+            is_another = client_id and order is not None and order.client_order_id not in (None, client_id)
+            return None if is_another else order
         return self.orders.get(found) if found else None
 
     def open_orders(self) -> Iterator[Order]:
@@ -189,6 +197,11 @@ def sum_positions(held: Any) -> Position:
     return total
 
 
+def venue_id_key(venue: str, instrument: str, venue_order_id: str) -> str:
+    """What makes a venue's order id one: many venues count them by symbol."""
+    return f"{venue}/{instrument}/{venue_order_id}"
+
+
 def execution_key(venue: str, instrument: str, exec_id: str) -> str:
     """What makes an execution one: (account, symbol, ExecID)."""
     return f"{venue}/{instrument}/{exec_id}"
@@ -203,6 +216,13 @@ def results_by_asset(state: State) -> dict[str, Decimal]:
             net = EXACT.subtract(position.realized, position.fees.get(quote, ZERO))
             found[quote] = plain(EXACT.add(found.get(quote, ZERO), net))
     return found
+
+
+def roll_day(state: State, at_ns: int) -> None:
+    """At the first execution of a UTC day, note where its result begins."""
+    number = at_ns // (86_400 * SECOND_NS)
+    if number != state.day.number:
+        state.day = Day(number, results_by_asset(state))
 
 
 def intent_fingerprint(order: Order) -> str:

@@ -39,13 +39,14 @@ def ask_strategies(
             yield from _tell_facts(state, market, desk, seat, now_ns)
             for callback, argument in _news(state, seat, seen, bars, now_ns):
                 yield from _ask(state, market, desk, seat, now_ns, callback, *argument)
-            yield from save_memory(state, desk, seat, now_ns)
+        yield from save_memory(state, desk, seat, now_ns)
 
 
 def save_memory(state: State, desk: Desk, seat: Seat, now_ns: int, *, at_once: bool = False) -> Iterator[Event]:
     """Journal a memory that has changed, once it has waited for `memory_every`."""
-    settings = state.settings.strategies[seat.name]
-    if seat.unsaved_since_ns and (at_once or now_ns >= seat.unsaved_since_ns + settings.memory_every_ns):
+    if not seat.unsaved_since_ns:
+        return
+    if at_once or now_ns >= seat.unsaved_since_ns + state.settings.strategies[seat.name].memory_every_ns:
         yield _advanced(state, desk, seat, state.strategies[seat.name].told_seq)
 
 
@@ -56,7 +57,7 @@ def strategies_due_ns(state: State, desk: Desk) -> int | None:
         settings = state.settings.strategies[seat.name]
         if seat.unsaved_since_ns:
             found.append(seat.unsaved_since_ns + settings.memory_every_ns)
-        if seat.started and settings.evaluate.every_ns:
+        if seat.started and settings.evaluate.every_ns and _may_be_asked(state, seat):
             found.append(seat.timer_ns + settings.evaluate.every_ns)
         if _may_be_asked(state, seat) and (state.strategies[seat.name].untold or not seat.started):
             found.append(0)
@@ -71,22 +72,25 @@ def _start(state: State, market: Market, desk: Desk, seat: Seat, now_ns: int) ->
     if not seat.started:
         seat.started, seat.timer_ns = True, now_ns
         yield from _ask(state, market, desk, seat, now_ns, "on_start")
-        seat.strategy.seal()
+        if seat.started:  # else it failed, and a new instance will be started
+            seat.strategy.seal()
 
 
 def _tell_facts(state: State, market: Market, desk: Desk, seat: Seat, now_ns: int) -> Iterator[Event]:
-    """Facts in seq order, each once; how far it has been told goes into the same commit as its answers."""
+    """Facts in seq order, each once; how far it has been told goes into the same commit as its answers. A fill that was
+    told is told, whatever becomes of the order's change that is told with it."""
     for fact in state.strategies[seat.name].untold:
         order = state.orders.get(fact.order_id)
-        if order is None:
-            continue  # archived before it could be told
-        if fact.exec_key:
-            yield from _ask(state, market, desk, seat, now_ns, "on_fill", _fill_of(state, order, fact.exec_key))
-        if _may_be_asked(state, seat):
-            yield from _ask(state, market, desk, seat, now_ns, "on_order", order)
         if not _may_be_asked(state, seat):
             return
-        yield _advanced(state, desk, seat, fact.seq)
+        told = order is None  # archived before it could be told
+        if order is not None and fact.exec_key:
+            yield from _ask(state, market, desk, seat, now_ns, "on_fill", _fill_of(state, order, fact.exec_key))
+            told = _may_be_asked(state, seat)
+        if order is not None and _may_be_asked(state, seat):
+            yield from _ask(state, market, desk, seat, now_ns, "on_order", order)
+        if told or _may_be_asked(state, seat):
+            yield _advanced(state, desk, seat, fact.seq)
 
 
 def _fill_of(state: State, order: Order, key: str) -> Fill:
@@ -140,7 +144,8 @@ def _advanced(state: State, desk: Desk, seat: Seat, told_seq: int) -> Event:
 
 
 def _fail(state: State, desk: Desk, seat: Seat, failure: Failure, now_ns: int) -> Iterator[Event]:
-    """The strategy is paused until an operator resumes it; the others go on."""
+    """The strategy is paused until an operator resumes it; the others go on. What it kept before counts."""
+    yield from save_memory(state, desk, seat, now_ns, at_once=True)
     yield events.StrategyFailed(
         strategy=seat.name, callback=failure.callback, type=failure.type, message=failure.message,
         frames=failure.frames,

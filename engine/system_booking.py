@@ -9,8 +9,10 @@ from attrs import evolve
 from engine import events
 from engine.appliers import applies
 from engine.events import Event
+from engine.inputs import Section
+from engine.order import IllegalEvent, revised
 from engine.state import Recorded, State, StrategyState, Venue
-from engine.system import Pause, SystemState, VenueState, pause_key
+from engine.system import SYSTEM, VENUE, Pause, SystemState, VenueState, pause_key
 from engine.values import OrderId, VenueName, plain
 
 # --- the process, the system, the venues ------------------------------------------------------------------------
@@ -23,7 +25,14 @@ def _start(state: State, at: Recorded, event: events.ProcessStarted) -> None:
     state.starts_without_trading = 0 if event.clean else state.starts_without_trading + 1
     state.pauses = {key: pause for key, pause in state.pauses.items() if pause.latched}
     state.venues = {
-        name: evolve(venue, state=VenueState.DOWN, awaited=False, asked_ns=0, retry_ns=0, differences=())
+        name: evolve(
+            venue,
+            state=_venue_moved(state, name, "process_started"),
+            awaited=False,
+            asked_ns=0,
+            retry_ns=0,
+            differences=(),
+        )
         for name, venue in state.venues.items()
     }
     state.said = {}
@@ -57,6 +66,8 @@ def _digest(state: State, at: Recorded, event: events.StateDigested) -> None:
 def _note(state: State, at: Recorded, event: Event) -> None:
     if isinstance(event, events.OperatorCommanded) and event.action == "kill":
         state.killed_seq, state.kill_verified, state.flatten = at.seq, False, event.flatten
+        for name in state.venues:
+            _set_venue(state, name, open_orders_seen=None)  # what was shown before proves nothing
     if isinstance(event, events.OperatorCommanded) and event.action == "resume":
         state.starts_without_trading = 0
 
@@ -66,8 +77,18 @@ def _verify_kill(state: State, at: Recorded, event: events.KillVerified) -> None
     state.kill_verified, state.flatten = True, False
 
 
+SYSTEM_MOVES = frozenset(
+    (state, cell.destination)
+    for (state, report), cells in SYSTEM.cells.items()
+    for cell in cells
+    if report not in ("process_started", "process_stopped")
+)
+
+
 @applies(events.SystemChanged)
 def _change_system(state: State, at: Recorded, event: events.SystemChanged) -> None:
+    if (state.system, event.state) not in SYSTEM_MOVES:
+        raise IllegalEvent(f"the system can't go from {state.system} to {event.state}")
     state.system, state.system_reason = SystemState(event.state), event.reason
     if state.system is SystemState.TRADING:
         state.starts_without_trading = 0
@@ -92,19 +113,22 @@ def _end_pause(state: State, at: Recorded, event: events.PauseEnded) -> None:
 
 @applies(events.VenueConnected)
 def _connect(state: State, at: Recorded, event: events.VenueConnected) -> None:
-    _set_venue(state, event.venue, state=VenueState.RECONCILING, awaited=False, asked_ns=0, retry_ns=0)
+    moved = _venue_moved(state, event.venue, "connected")
+    _set_venue(state, event.venue, state=moved, awaited=False, asked_ns=0, retry_ns=0)
 
 
 @applies(events.VenueLost)
 def _lose(state: State, at: Recorded, event: events.VenueLost) -> None:
-    _set_venue(state, event.venue, state=VenueState.DOWN, awaited=False, asked_ns=0, open_orders_seen=None)
+    moved = _venue_moved(state, event.venue, "lost")
+    _set_venue(state, event.venue, state=moved, awaited=False, asked_ns=0, open_orders_seen=None)
 
 
 @applies(events.SnapshotRequested)
 def _ask(state: State, at: Recorded, event: events.SnapshotRequested) -> None:
     known = state.venues[event.venue].state
-    down_to = VenueState.RECONCILING if event.why == "resumed" and known is VenueState.READY else known
-    _set_venue(state, event.venue, state=down_to, asked_seq=at.seq, asked_ns=at.at_ns, awaited=True)
+    if event.why == "resumed" and known is VenueState.READY:
+        known = _venue_moved(state, event.venue, "check_ordered")
+    _set_venue(state, event.venue, state=known, asked_seq=at.seq, asked_ns=at.at_ns, awaited=True)
 
 
 @applies(events.SnapshotMissed)
@@ -112,37 +136,46 @@ def _miss(state: State, at: Recorded, event: events.SnapshotMissed) -> None:
     _set_venue(state, event.venue, awaited=False, retry_ns=at.at_ns + state.settings.reconcile.retry_ns)
 
 
+@applies(events.AccountSeen)
+def _see_account(state: State, at: Recorded, event: events.AccountSeen) -> None:
+    retry_ns = at.at_ns + state.settings.reconcile.retry_ns
+    _set_venue(state, event.venue, opening=event.balances, awaited=False, retry_ns=retry_ns)
+
+
 @applies(events.AccountOpened)
 def _open_account(state: State, at: Recorded, event: events.AccountOpened) -> None:
     state.balances[event.venue] = {b.asset: plain(b.free + b.locked) for b in event.balances}
-    _set_venue(state, event.venue, opened_ns=event.taken_ns)
+    _set_venue(state, event.venue, opened_ns=event.taken_ns, opening=None)
 
 
 @applies(events.Reconciled)
 def _reconcile(state: State, at: Recorded, event: events.Reconciled) -> None:
-    before = state.venues[event.venue]
+    before, shows_all = state.venues[event.venue], Section.OPEN_ORDERS in event.complete
     _set_venue(
         state,
         event.venue,
-        state=_reconciled_state(before.state, event.ready),
+        state=_venue_moved(state, event.venue, "reconciled" if event.ready else "difference_found"),
         awaited=False,
         reconciled_ns=at.at_ns,
-        reconciled_asked_ns=event.asked_ns,
+        reconciled_asked_ns=event.asked_ns if Section.EXECUTIONS in event.complete else before.reconciled_asked_ns,
         retry_ns=at.at_ns + state.settings.reconcile.retry_ns if _is_unfinished(event) else 0,
-        differences=event.differences,
-        open_orders_seen=event.open_orders if event.asked_seq > state.killed_seq else None,
+        differences=event.differences if Section.BALANCES in event.complete else before.differences,
+        open_orders_seen=event.open_orders if shows_all and event.asked_seq > state.killed_seq else None,
     )
 
 
 def _is_unfinished(event: events.Reconciled) -> bool:
-    """Is the venue asked again soon, because it is not ready, or shows a difference for the first time?"""
-    return not event.ready or any(difference not in event.confirmed for difference in event.differences)
+    """Is the venue asked again soon: not ready, not complete, or with a difference that is shown for the first time?"""
+    fresh = any(difference not in event.confirmed for difference in event.differences)
+    return not event.ready or fresh or bool(set(Section) - set(event.complete))
 
 
-def _reconciled_state(before: VenueState, ready: bool) -> VenueState:
-    if before is VenueState.DOWN:
-        return before
-    return VenueState.READY if ready else VenueState.RECONCILING
+def _venue_moved(state: State, name: VenueName, report: str) -> VenueState:
+    """Where the venue's table leads."""
+    before = state.venues.get(name, Venue()).state
+    for cell in VENUE.find(before, report):
+        return VenueState(cell.destination)
+    raise IllegalEvent(f"the venue {name} is {before}: {report} has no row there")
 
 
 @applies(events.AnomalyRecorded)
@@ -150,7 +183,7 @@ def _record_anomaly(state: State, at: Recorded, event: events.AnomalyRecorded) -
     state.said[f"{event.anomaly}/{event.about}"] = at.at_ns
     order = state.orders.get(OrderId(event.about))
     if order is not None:
-        state.orders[order.order_id] = evolve(order, anomalies=order.anomalies + 1)
+        state.orders[order.order_id] = revised(order, anomalies=order.anomalies + 1)
 
 
 # --- strategies -------------------------------------------------------------------------------------------------

@@ -48,15 +48,19 @@ def begin_process(state: State, began: inputs.ProcessBegan, now_ns: int) -> Iter
 
 
 def _doubt_outstanding(state: State, order: Order, now_ns: int) -> Iterator[Event]:
-    outstanding = (
-        (order.status is PENDING_NEW, RequestKind.NEW),
-        (order.pending_cancel is Pending.SENT and not order.cancel_held, RequestKind.CANCEL),
-        (order.pending_replace is Pending.SENT, RequestKind.REPLACE),
+    for request, _sent_ns in _outstanding(order):
+        report = inputs.OutcomeUnknown(venue=order.venue, request=request, cause="restart")
+        yield from decide_order(state, state.orders[order.order_id], report, now_ns)
+
+
+def _outstanding(order: Order) -> list[tuple[RequestKind, int]]:
+    """The requests about an order that have left and have no outcome yet, and since when."""
+    sent = (
+        (order.status is PENDING_NEW, RequestKind.NEW, order.requested_ns),
+        (order.pending_cancel is Pending.SENT and not order.cancel_held, RequestKind.CANCEL, order.cancel_ns),
+        (order.pending_replace is Pending.SENT, RequestKind.REPLACE, order.replace_ns),
     )
-    for is_outstanding, request in outstanding:
-        if is_outstanding:
-            report = inputs.OutcomeUnknown(venue=order.venue, request=request, cause="restart")
-            yield from decide_order(state, state.orders[order.order_id], report, now_ns)
+    return [(request, ns) for is_sent, request, ns in sent if is_sent]
 
 
 def complete_start(state: State) -> Iterator[Event]:
@@ -97,10 +101,10 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
         yield from surprise(state, snapshot.venue, "stale_snapshot", detail, "", now_ns)
         return
     if not venue.opened_ns:
-        if Section.BALANCES not in snapshot.complete:
-            yield events.SnapshotMissed(venue=snapshot.venue, cause="balances are not complete")
+        opened = _open_account(venue, snapshot)
+        yield opened
+        if not isinstance(opened, events.AccountOpened):
             return
-        yield _open_account(venue, snapshot)
     seq_before, executions_before = state.seq, len(state.executions)
     in_doubt_before = sum(1 for order in state.open_orders() if order.is_in_doubt)
     for report in reports_of(snapshot):
@@ -110,7 +114,8 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
             yield events.OrderQueried(order_id=order.order_id, why="not in the list of open orders")
     found = differences(state, snapshot)
     lasting = confirmed(venue.differences, found)
-    yield from _treat_drift(state, snapshot.venue, lasting)
+    if Section.BALANCES in snapshot.complete:
+        yield from _treat_drift(state, snapshot.venue, lasting)
     in_doubt_after = sum(1 for order in state.open_orders() if order.is_in_doubt)
     yield events.Reconciled(
         venue=snapshot.venue, asked_seq=snapshot.asked_seq, asked_ns=snapshot.asked_ns, taken_ns=snapshot.taken_ns,
@@ -122,8 +127,13 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
 
 
 def _open_account(venue: Venue, snapshot: inputs.Snapshot) -> Event:
-    account = venue.description.account if venue.description else ""
+    """The first books of an account: what two successive snapshots show alike, so that a stale one opens nothing."""
     balances = tuple(sorted(snapshot.balances, key=lambda b: b.asset))
+    if Section.BALANCES not in snapshot.complete:
+        return events.SnapshotMissed(venue=snapshot.venue, cause="balances are not complete")
+    if venue.opening != balances:
+        return events.AccountSeen(venue=snapshot.venue, balances=balances)
+    account = venue.description.account if venue.description else ""
     return events.AccountOpened(venue=snapshot.venue, account=account, taken_ns=snapshot.taken_ns, balances=balances)
 
 
@@ -209,6 +219,7 @@ def check_history(checked: inputs.HistoryChecked) -> Iterator[Event]:
 
 def pass_time(state: State, now_ns: int) -> Iterator[Event]:
     """Snapshots, probes and silences that are due; computed from State, so a restart loses no timer."""
+    limit_ns = state.settings.orders.outcome_limit_ns
     for name, venue in list(state.used_venues()):
         if venue.state is VenueState.DOWN:
             continue
@@ -217,10 +228,12 @@ def pass_time(state: State, now_ns: int) -> Iterator[Event]:
         elif snapshot_due_ns(state, venue) <= now_ns:
             yield ask_snapshot(state, name, "retry" if venue.retry_ns else "periodic")
     for order in list(state.open_orders()):
-        if order.status is PENDING_NEW and now_ns >= order.requested_ns + state.settings.orders.outcome_limit_ns:
-            silent = inputs.OutcomeUnknown(venue=order.venue, request=RequestKind.NEW, cause="no outcome")
-            yield from decide_order(state, order, silent, now_ns)
-        elif needs_probe(order) and state.is_connected(order.venue) and probe_due_ns(state, order) <= now_ns:
+        silent = [request for request, ns in _outstanding(order) if now_ns >= ns + limit_ns]
+        for request in silent:
+            report = inputs.OutcomeUnknown(venue=order.venue, request=request, cause="no outcome")
+            yield from decide_order(state, state.orders[order.order_id], report, now_ns)
+        may_ask = not silent and needs_probe(order) and state.is_connected(order.venue)
+        if may_ask and probe_due_ns(state, order) <= now_ns:
             yield events.OrderQueried(order_id=order.order_id, why="still in doubt")
             if order.queries == PROBES_BEFORE_ALERT:
                 detail = f"{order.queries} questions have not settled it"
@@ -235,11 +248,10 @@ def due_ns(state: State) -> int | None:
         if venue.state is not VenueState.DOWN
     ]
     for order in state.open_orders():
-        if order.status is PENDING_NEW:
-            found.append(order.requested_ns + state.settings.orders.outcome_limit_ns)
-        elif needs_probe(order) and state.is_connected(order.venue):
+        found += [ns + state.settings.orders.outcome_limit_ns for _request, ns in _outstanding(order)]
+        if needs_probe(order) and state.is_connected(order.venue):
             found.append(probe_due_ns(state, order))
-    if state.system is RECONCILING:
+    if state.system is RECONCILING and any(not _is_settled(state, *used) for used in state.used_venues()):
         found.append(state.reconciling_since_ns + state.settings.reconcile.start_limit_ns)
     return min(found, default=None)
 
@@ -285,7 +297,7 @@ def _next_move(state: State, now_ns: int) -> Iterator[Event]:
     elif state.system is PAUSED and all_pause(state) is None:
         yield from _move(state, "pauses_ended", "resumed")
         for name, venue in list(state.used_venues()):
-            if venue.state is not VenueState.DOWN and not venue.awaited:
+            if venue.state is VenueState.READY or (venue.state is VenueState.RECONCILING and not venue.awaited):
                 yield ask_snapshot(state, name, "resumed")
 
 

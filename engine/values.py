@@ -130,7 +130,7 @@ def plain(number: Decimal) -> Decimal:
     if not number:
         return ZERO
     reduced = number.normalize(EXACT)
-    if int(reduced.as_tuple().exponent) > 0:
+    if "E+" in str(reduced):
         return reduced.quantize(ONE, context=EXACT)
     return reduced
 

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from engine.capabilities import VenueDescription
-from engine.codec import digest, encode_state
+from engine.codec import encode_state
 from engine.desk import Desk
 from engine.fold import FOLD_VERSION
 from engine.inbox import Inbox
@@ -200,15 +201,14 @@ class Run:
         for venue in self.venues.values():
             venue.close()
         self.runner.run_batch(self.inbox.take(1_000_000, 0))
-        self._snapshot()
-        self.runner.stop(reason)
+        self._snapshot(self.runner.stop(reason))
         self.control.close()
         self.journal.close()
 
     def _keep_house(self) -> None:
         """Once a second: clock, disk, checkpoint, snapshot; and let those who watch see."""
         now_ns = self.clock.now_ns()
-        self.watcher.tick(self.state, self.runner.market, self.runner)
+        self._show(lambda: self.watcher.tick(self.state, self.runner.market, self.runner))
         if now_ns < self._housekeeping_ns:
             return
         self._housekeeping_ns = now_ns + HOUSEKEEPING_NS
@@ -221,13 +221,12 @@ class Run:
         if self.inbox.depth() <= 1:
             self.journal.checkpoint()
             if self.state.seq - self._snapshot_seq >= SNAPSHOT_EVERY:
-                self.runner.digest_state()
-                self._snapshot()
+                self._snapshot(self.runner.digest_state())
 
-    def _snapshot(self) -> None:
+    def _snapshot(self, state_digest: str) -> None:
         """A short cut for the next start; a failure costs nothing but time then."""
         snapshot = Snapshot(
-            self.journal.journal_id, self.state.seq, self.journal.chain.hex(), digest(self.state), FOLD_VERSION,
+            self.journal.journal_id, self.state.seq, self.journal.chain.hex(), state_digest, FOLD_VERSION,
             encode_state(self.state),
         )  # fmt: skip
         try:
@@ -238,7 +237,15 @@ class Run:
 
     def _watch(self, recorded: Sequence[Recorded]) -> None:
         self.control.watch(recorded)
-        self.watcher.events(self.state, recorded)
+        self._show(lambda: self.watcher.events(self.state, recorded))
+
+    def _show(self, show: Callable[[], None]) -> None:
+        """A display that fails ends the display, never the run."""
+        try:
+            show()
+        except Exception:  # noqa: BLE001 (whatever a display raises: it is said, and nothing is shown any more)
+            self.watcher = Unwatched()
+            sys.stderr.write(f"holdfast: the display failed and is off; the run goes on\n{traceback.format_exc()}")
 
     def _recheck(self) -> None:
         """The journal from its very beginning must lead to where the short cut led: in a process of its own."""

@@ -17,6 +17,7 @@ from engine.fold import FOLD_VERSION, apply
 from engine.ports import EventLog, Venue, VenueUnreachable
 from engine.state import State
 from engine.values import SECOND_NS, VenueName, exact_arithmetic
+from journal import chain
 from journal.journal import Journal
 from journal.lock import Lock
 from journal.snapshot import Snapshot, read_snapshots
@@ -83,29 +84,46 @@ def _fold(configuration: Configuration, journal: Journal, began: float) -> Opene
         for snapshot in read_snapshots(configuration.journal / "snapshots", journal.journal_id, FOLD_VERSION)
         if snapshot.seq <= journal.seq and snapshot.chain == journal.chain_at(snapshot.seq).hex()
     ]
-    verify_from = min(max(journal.seq - VERIFIED_AT_START, 0), snapshots[-1].seq if snapshots else 0)
-    verified = journal.verify(verify_from)
+    oldest_seq = snapshots[-1].seq if snapshots else 0
+    verify_from = max(min(journal.seq - VERIFIED_AT_START, oldest_seq, journal.seq - 1), 0)
     state, from_snapshot = _restore(snapshots)
-    with exact_arithmetic():
-        for entry in journal.read(state.seq):
-            apply(state, decode(entry))
-    last_kind = next(journal.read(journal.seq - 1)).kind if journal.seq else "ProcessStopped"
+    verified, last_kind = _read_on(journal, verify_from, state)
     found = Found(
         journal=configuration.journal, journal_id=journal.journal_id, seq=state.seq,
-        clean=last_kind == "ProcessStopped", folded=state.seq - from_snapshot, from_snapshot=from_snapshot,
+        clean=last_kind in ("", "ProcessStopped"), folded=state.seq - from_snapshot, from_snapshot=from_snapshot,
         verified=verified, seconds=time.monotonic() - began, state_digest=digest(state),
     )  # fmt: skip
     return Opened(journal, state, found)
 
 
+def _read_on(journal: Journal, verify_from: int, state: State) -> tuple[int, str]:
+    """Verify the chain from a seq on, fold what lies behind the state; how many were verified, and the last kind."""
+    verified, last_kind = 0, ""
+    entries = chain.verify(
+        journal.read(verify_from),
+        journal_id=journal.journal_id,
+        after_seq=verify_from,
+        after_chain=journal.chain_at(verify_from),
+    )
+    with exact_arithmetic():
+        for entry in entries:
+            verified, last_kind = verified + 1, entry.kind
+            if entry.seq > state.seq:
+                apply(state, decode(entry))
+    return verified, last_kind
+
+
 def _restore(snapshots: Sequence[Snapshot]) -> tuple[State, int]:
-    """The state of the newest snapshot whose digest is what it says, else the empty one."""
+    """The state of the newest snapshot that can be read, else the empty one.
+
+    Its bytes were compared with their hash; that the fold leads there is checked in the background, after the start.
+    """
     for snapshot in snapshots:
         try:
             state = decode_state(snapshot.blob)
         except msgspec.MsgspecError:
             continue  # of another shape: a cache, so the journal is read instead
-        if digest(state) == snapshot.state_digest and state.seq == snapshot.seq:
+        if state.seq == snapshot.seq:
             return state, snapshot.seq
     return State(), 0
 
