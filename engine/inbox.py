@@ -15,6 +15,7 @@ from engine.values import SECOND_NS, InstrumentName, VenueName
 
 REPORTS_LIMIT = 50_000
 TRADES_LIMIT = 10_000
+INBOX_FULL = "inbox full"
 
 
 class Inbox:
@@ -60,7 +61,7 @@ class Inbox:
         return bool(self._reports or self._trades or self._quotes or self._overflowed)
 
     def _take_now(self, limit: int) -> list[Input]:
-        taken: list[Input] = [VenueLost(venue, "inbox full") for venue in self._overflowed]
+        taken: list[Input] = [VenueLost(venue, INBOX_FULL) for venue in self._overflowed]
         taken += [DataDropped(instrument, count) for instrument, count in self._dropped.items()]
         self._overflowed.clear()
         self._dropped.clear()

@@ -129,26 +129,29 @@ LIFE = Table(
         # fill completed it falls back to that.
         *_rows(ISSUED, "trade_correct", ("is_corrected_already", SAME, ""),
                ("is_unknown_execution", SAME, "surprise_probe")),
-        *_rows(WORKING, "trade_correct", ("completes_corrected", FILLED, "correct"),
+        *_rows(HALTED, "trade_correct", ("completes_corrected", FILLED, "correct"), ("", SAME, "correct")),
+        *_rows(ACTIVE, "trade_correct", ("completes_corrected", FILLED, "correct"),
                ("", PARTIALLY_FILLED, "correct")),
         *_rows((FILLED,), "trade_correct", ("completes_corrected", FILLED, "correct"),
                ("was_closed", CANCELED, "correct"), ("", PARTIALLY_FILLED, "correct")),
         *_rows(CLOSED, "trade_correct", ("completes_corrected", FILLED, "correct"), ("", SAME, "correct")),
         *_rows(ISSUED, "trade_cancel", ("is_busted_already", SAME, ""),
                ("is_unknown_execution", SAME, "surprise_probe")),
-        *_rows(WORKING, "trade_cancel", ("leaves_fills", PARTIALLY_FILLED, "bust"), ("", NEW, "bust")),
+        *_rows(HALTED, "trade_cancel", ("", SAME, "bust")),
+        *_rows(ACTIVE, "trade_cancel", ("leaves_fills", PARTIALLY_FILLED, "bust"), ("", NEW, "bust")),
         *_rows((FILLED,), "trade_cancel", ("completes_without", FILLED, "bust"), ("was_closed", CANCELED, "bust"),
                ("leaves_fills", PARTIALLY_FILLED, "bust"), ("", NEW, "bust")),
         *_rows(CLOSED, "trade_cancel", ("", SAME, "bust")),
         *_rows(ISSUED, "fee_reported", ("is_unknown_execution", SAME, "surprise_probe"), ("has_fee", SAME, ""),
                ("", SAME, "book_fee")),
         # Closed by the venue, asked or not. A cancel that comes after the last fill lost the race.
-        *_rows(OPEN, "canceled", ("", CANCELED, "cancel")),
-        *_rows(CONFIRMED, "canceled", ("", SAME, "")),
-        *_rows((VOID,), "canceled", ("", CANCELED, "cancel")),
-        *_rows(OPEN, "expired", ("", EXPIRED, "expire")),
-        *_rows(CONFIRMED, "expired", ("", SAME, "")),
-        *_rows((VOID,), "expired", ("", EXPIRED, "expire")),
+        # One whose CumQty is ahead of ours waits for the executions: until then the rest counts as exposure.
+        *_rows(OPEN, "canceled", ("misses_fills", SAME, "probe"), ("", CANCELED, "cancel")),
+        *_rows(CONFIRMED, "canceled", ("misses_fills", SAME, "probe"), ("", SAME, "")),
+        *_rows((VOID,), "canceled", ("misses_fills", IN_DOUBT, "doubt_revoked"), ("", CANCELED, "cancel_revoked")),
+        *_rows(OPEN, "expired", ("misses_fills", SAME, "probe"), ("", EXPIRED, "expire")),
+        *_rows(CONFIRMED, "expired", ("misses_fills", SAME, "probe"), ("", SAME, "")),
+        *_rows((VOID,), "expired", ("misses_fills", IN_DOUBT, "doubt_revoked"), ("", EXPIRED, "expire_revoked")),
         # Halted, and back.
         *_rows((*UNSETTLED, *ACTIVE, DONE_FOR_DAY), "suspended", ("", SUSPENDED, "suspend")),
         *_rows((SUSPENDED,), "suspended", ("", SAME, "")),
@@ -177,7 +180,7 @@ LIFE = Table(
                ("says_rejected", REJECTED, "reject")),
         *_rows(CONFIRMED, "status_closed", ("misses_fills", SAME, "probe"), ("", SAME, "")),
         *_rows((VOID,), "status_closed", ("misses_fills", IN_DOUBT, "doubt_revoked"),
-               ("says_canceled", CANCELED, "cancel"), ("says_expired", EXPIRED, "expire"),
+               ("says_canceled", CANCELED, "cancel_revoked"), ("says_expired", EXPIRED, "expire_revoked"),
                ("says_rejected", REJECTED, "reject")),
         # Not found. Only a complete, late enough, negative answer is proof; a working order needs it twice.
         *_rows((PENDING_NEW,), "not_found", ("", SAME, "")),
@@ -273,6 +276,7 @@ class Order:
     cancel_held: bool = False
     pending_replace: Pending = _NONE
     replacement: Replacement | None = None
+    replacement_ids: tuple[ClientOrderId, ...] = ()
     origin: Origin = Origin.OURS
     evidence: Evidence = Evidence.CONFIRMED
     closed_as: OrderStatus | None = None
@@ -345,8 +349,8 @@ class IllegalEvent(Exception):
 _LEGAL: dict[str, frozenset[str]] = {
     "OrderAccepted": frozenset({"accept", "accept_revoked"}),
     "OrderRejected": frozenset({"reject"}),
-    "OrderCanceled": frozenset({"cancel", "cancel_surprised", "cancel_inferred", "cancel_held"}),
-    "OrderExpired": frozenset({"expire"}),
+    "OrderCanceled": frozenset({"cancel", "cancel_revoked", "cancel_surprised", "cancel_inferred", "cancel_held"}),
+    "OrderExpired": frozenset({"expire", "expire_revoked"}),
     "FillBooked": frozenset({"book", "book_late", "book_overfill", "book_revoked"}),
     "FillCorrected": frozenset({"correct"}),
     "FillBusted": frozenset({"bust"}),
@@ -439,10 +443,10 @@ def working_status(filled: Decimal) -> OrderStatus:
 
 
 def status_after_fills(order: Order, filled: Decimal) -> OrderStatus:
-    """Where an execution, a correction or a bust leads, from the quantities alone."""
+    """Where a correction or a bust leads, from the quantities alone; an execution wakes a halted order besides."""
     if filled >= order.quantity:
         return FILLED
-    if order.status in CLOSED:
+    if order.status in (*CLOSED, *HALTED):
         return order.status
     if order.status is FILLED and order.closed_as is not None:
         return CANCELED

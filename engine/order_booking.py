@@ -19,6 +19,7 @@ from engine.order import (
     DONE_FOR_DAY,
     EXPIRED,
     FILLED,
+    HALTED,
     IN_DOUBT,
     INTENT,
     NEW,
@@ -53,7 +54,7 @@ from engine.state import (
     roll_day,
     venue_id_key,
 )
-from engine.values import EXACT, SECOND_NS, ZERO, Asset, Side, VenueName, plain
+from engine.values import EXACT, SECOND_NS, ZERO, Asset, ClientOrderId, Side, VenueName, plain
 
 INTENTS_REMEMBERED = 1_000
 """Intents that the duplicate guard compares with; the oldest go first."""
@@ -204,6 +205,8 @@ def _refilled(state: State, order: Order, event: Any, at: Recorded, changes: dic
         status = FILLED if filled >= order.quantity else working_status(filled)
     elif order.status is FILLED and isinstance(event, events.FillBooked):
         status = FILLED
+    elif order.status in HALTED and isinstance(event, events.FillBooked):
+        status = FILLED if filled >= order.quantity else working_status(filled)
     else:
         status = status_after_fills(order, filled)
     order = moved(order, event.kind, status, at.at_ns, filled=filled, notional=notional, **changes)
@@ -267,10 +270,11 @@ def _refuse_cancel(state: State, at: Recorded, event: events.CancelRefused) -> N
 
 @applies(events.ReplaceRequested)
 def _request_replace(state: State, at: Recorded, event: events.ReplaceRequested) -> None:
+    order = state.orders[event.order_id]
     replacement = Replacement(client_order_id=event.new_client_order_id, quantity=event.quantity, price=event.price)
     _put(state, overlaid(
-        state.orders[event.order_id], event.kind, Pending.SENT, at.at_ns, replacement=replacement,
-        replace_seq=at.seq, replace_ns=at.at_ns,
+        order, event.kind, Pending.SENT, at.at_ns, replacement=replacement, replace_seq=at.seq, replace_ns=at.at_ns,
+        replacement_ids=(*order.replacement_ids, event.new_client_order_id),
     ))  # fmt: skip
     state.by_client_id[event.new_client_order_id] = event.order_id
     state.submitted_ns = _within_a_minute(state.submitted_ns, at.at_ns)
@@ -377,8 +381,8 @@ def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
         raise IllegalEvent(f"order {order.order_id} is open and can't be archived")
     del state.closed_ids[order.order_id]
     state.archived_to_seq = max(state.archived_to_seq, order.requested_seq)
-    for client_id in [c for c in (order.client_order_id,) if c]:
-        state.by_client_id.pop(client_id, None)
+    for client_id in (order.client_order_id, *order.replacement_ids):
+        state.by_client_id.pop(client_id or ClientOrderId(""), None)
     if order.venue_order_id:
         key = venue_id_key(order.venue, order.instrument, order.venue_order_id)
         if state.by_venue_id.get(key) == order.order_id:

@@ -16,6 +16,7 @@ from engine.order import (
     PENDING_NEW,
     REPLACE,
     Order,
+    Origin,
     Pending,
 )
 from engine.order_effects import EFFECTS, SAY_AGAIN_NS, bounded, surprise, surprise_order
@@ -150,8 +151,11 @@ def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusRepo
                 venue_order_id=report.venue_order_id, transact_ns=report.transact_ns, raw=report.raw,
             )  # fmt: skip
             yield from _by_table(Look(state, order, replaced, now_ns), "replaced")
-        elif order.pending_replace is Pending.IN_DOUBT and now_ns > order.replace_ns + window_ns:
+        elif order.pending_replace is Pending.IN_DOUBT and order.queried_ns > order.replace_ns + window_ns:
             yield from _by_table(Look(state, order, NotEffective(), now_ns), "replace_not_effective")
+    elif order.origin is Origin.OURS and (report.quantity, report.price) != (order.quantity, order.price):
+        detail = f"the venue works {report.quantity} at {report.price}, the books {order.quantity} at {order.price}"
+        yield from surprise(state, order_id, "terms_differ", detail, report.raw, now_ns)
     order = state.orders[order_id]
     if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + window_ns:
         yield from _by_table(Look(state, order, NotEffective(), now_ns), "cancel_not_effective")

@@ -79,7 +79,8 @@ def _query(look: Look, why: str) -> Iterator[Event]:
 
 
 def _probe(look: Look) -> Iterator[Event]:
-    reported = look.report.filled if isinstance(look.report, inputs.StatusReport) else None
+    told = isinstance(look.report, inputs.StatusReport | inputs.Canceled | inputs.Expired)
+    reported = look.report.filled if told else None
     if reported is not None and reported == look.order.reported_filled:
         return  # asked about already; the next probe is a matter of time
     yield events.OrderQueried(order_id=look.order.order_id, why="probe", reported_filled=reported)
@@ -165,6 +166,11 @@ def _cancel(look: Look) -> Iterator[Event]:
     )  # fmt: skip
 
 
+def _cancel_revoked(look: Look) -> Iterator[Event]:
+    yield from _cancel(look)
+    yield from _revoke(look)
+
+
 def _cancel_surprised(look: Look) -> Iterator[Event]:
     yield from _cancel(look)
     yield from surprise_order(look, "rejected_after_fill", "the venue rejected an order that has executions")
@@ -192,6 +198,11 @@ def _expire(look: Look) -> Iterator[Event]:
     yield events.OrderExpired(
         order_id=look.order.order_id, transact_ns=look.report.transact_ns, raw=bounded(look.report.raw)
     )
+
+
+def _expire_revoked(look: Look) -> Iterator[Event]:
+    yield from _expire(look)
+    yield from _revoke(look)
 
 
 def _restate(look: Look) -> Iterator[Event]:
@@ -282,10 +293,12 @@ EFFECTS: dict[str, Effect] = {
     "bust": _bust,
     "book_fee": _book_fee,
     "cancel": _cancel,
+    "cancel_revoked": _cancel_revoked,
     "cancel_surprised": _cancel_surprised,
     "cancel_inferred": _cancel_inferred,
     "cancel_held": _cancel_held,
     "expire": _expire,
+    "expire_revoked": _expire_revoked,
     "suspend": _simple(events.OrderSuspended),
     "end_day": _simple(events.OrderDoneForDay),
     "restate": _restate,

@@ -114,7 +114,7 @@ GUARDS: dict[str, Callable[[Look], bool]] = {
     "was_closed": lambda look: look.order.closed_as is not None,
     "has_fee": lambda look: look.own_execution is not None and look.own_execution.fee is not None,
     "is_filled_by_quantity": lambda look: bool(look.order.filled) and look.report.quantity <= look.order.filled,
-    "misses_fills": lambda look: look.report.filled > look.order.filled,
+    "misses_fills": lambda look: look.report.filled is not None and look.report.filled > look.order.filled,
     "says_canceled": lambda look: look.report.status == "canceled",
     "says_expired": lambda look: look.report.status == "expired",
     "says_rejected_after_fills": lambda look: look.report.status == "rejected" and look.order.filled > 0,

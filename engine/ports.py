@@ -82,6 +82,10 @@ class Venue(Protocol):
         """Start the streams; `VenueConnected` follows when they are up."""
         ...
 
+    def reconnect(self, cause: str) -> None:
+        """Give the streams up and begin anew: what came on them could not be taken. Returns at once."""
+        ...
+
     def release(self, request: Request) -> None:
         """Hand a request to the wire; never blocks. A request always has an answer: a report or OutcomeUnknown."""
         ...

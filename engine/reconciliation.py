@@ -45,18 +45,20 @@ def orders_to_query(state: State, snapshot: Snapshot) -> list[Order]:
     ]
 
 
-def differences(state: State, snapshot: Snapshot) -> tuple[Difference, ...]:
-    """Balances of quiet assets that are not what the books say, sorted by asset."""
+def differences(state: State, snapshot: Snapshot, before: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """Balances that are not what the books say, sorted by asset; of an asset that is not quiet, what `before` said."""
     if Section.BALANCES not in snapshot.complete:
         return ()
     ours = state.balances.get(snapshot.venue, {})
     theirs = {balance.asset: plain(balance.free + balance.locked) for balance in snapshot.balances}
     noisy = _noisy_assets(state, snapshot)
-    return tuple(
+    found = [
         Difference("balance", asset, str(theirs.get(asset, ZERO)), str(ours.get(asset, ZERO)))
-        for asset in sorted(set(ours) | set(theirs))
+        for asset in set(ours) | set(theirs)
         if asset not in noisy and theirs.get(asset, ZERO) != ours.get(asset, ZERO)
-    )
+    ]
+    found += [difference for difference in before if difference.name in noisy]
+    return tuple(sorted(found, key=lambda difference: difference.name))
 
 
 def _noisy_assets(state: State, snapshot: Snapshot) -> set[Asset]:

@@ -113,9 +113,10 @@ class CancelAcked(Report):
 
 @frozen(kw_only=True)
 class Canceled(Report):
-    """ExecType(150)=Canceled, solicited or not."""
+    """ExecType(150)=Canceled, solicited or not. `filled` is CumQty(14) where the venue tells it."""
 
     reason: str = ""
+    filled: Decimal | None = None
 
 
 @frozen(kw_only=True)
@@ -151,7 +152,9 @@ class ReplaceRejected(Report):
 
 @frozen(kw_only=True)
 class Expired(Report):
-    """ExecType(150)=Expired: the end of its time in force."""
+    """ExecType(150)=Expired: the end of its time in force. `filled` is CumQty(14) where the venue tells it."""
+
+    filled: Decimal | None = None
 
 
 @frozen(kw_only=True)

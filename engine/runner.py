@@ -16,8 +16,8 @@ from engine.decision import decide, finish, next_due_ns
 from engine.desk import Desk
 from engine.events import Event, StateDigested
 from engine.fold import FOLD_VERSION, apply, cause_of
-from engine.inbox import Inbox
-from engine.inputs import Input, TimePassed
+from engine.inbox import INBOX_FULL, Inbox
+from engine.inputs import Input, TimePassed, VenueLost
 from engine.market import Market
 from engine.outbox import CancelOrder, RecallOrder, ReplaceOrder, Request, SubmitOrder, recalls_for, requests_for
 from engine.ports import Clock, EventLog, Venue
@@ -135,6 +135,8 @@ class Runner:
 
     def _handle(self, seen: Input) -> None:
         now_ns = self._now_ns()
+        if isinstance(seen, VenueLost) and seen.cause == INBOX_FULL and seen.venue in self.venues:
+            self.venues[seen.venue].reconnect(seen.cause)
         with exact_arithmetic():
             self._record(decide(self.state, self.market, self.desk, seen, now_ns), now_ns)
 

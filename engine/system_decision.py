@@ -41,8 +41,9 @@ def begin_process(state: State, began: inputs.ProcessBegan, now_ns: int) -> Iter
     if lost_tail:
         detail = f"the head file remembers seq {began.head_seq}: the journal's tail is lost, or it is an old copy"
         yield pause_all("lost_tail", latched=True, detail=detail)
-    if state.starts_without_trading >= STARTS_WITHOUT_TRADING_MOST:
-        yield pause_all("crash_loop", latched=True, detail=f"{state.starts_without_trading} starts never traded")
+    if state.starts_without_trading > STARTS_WITHOUT_TRADING_MOST:
+        detail = f"{state.starts_without_trading - 1} starts in a row never traded"
+        yield pause_all("crash_loop", latched=True, detail=detail)
     for order in list(state.open_orders()):
         yield from _doubt_outstanding(state, order, now_ns)
 
@@ -112,7 +113,7 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
     for order in orders_to_query(state, snapshot):
         if order.queried_ns <= snapshot.asked_ns:
             yield events.OrderQueried(order_id=order.order_id, why="not in the list of open orders")
-    found = differences(state, snapshot)
+    found = differences(state, snapshot, venue.differences)
     lasting = confirmed(venue.differences, found)
     if Section.BALANCES in snapshot.complete:
         yield from _treat_drift(state, snapshot.venue, lasting)

@@ -129,19 +129,23 @@ def _restore(snapshots: Sequence[Snapshot]) -> tuple[State, int]:
 
 
 def connect(configuration: Configuration, journal: Journal) -> dict[VenueName, Venue]:
-    """The clients of all configured venues."""
-    return {
-        name: venue.adapter.connect(
-            VenueSettings(
-                name=name,
-                options=venue.options,
-                symbols=venue.symbols,
-                directory=str(configuration.directory),
-                open_log=log_opener(journal.directory),
-            )
-        )
-        for name, venue in configuration.venues.items()
-    }
+    """The clients of all configured venues; raises `ConfigurationConflict` for options that can't be carried out."""
+    return {name: _connect(configuration, name, journal) for name in configuration.venues}
+
+
+def _connect(configuration: Configuration, name: VenueName, journal: Journal) -> Venue:
+    venue = configuration.venues[name]
+    settings = VenueSettings(
+        name=name,
+        options=venue.options,
+        symbols=venue.symbols,
+        directory=str(configuration.directory),
+        open_log=log_opener(journal.directory),
+    )
+    try:
+        return venue.adapter.connect(settings)
+    except ValueError as error:
+        raise ConfigurationConflict(f"[venues.{name}]: {error}") from error
 
 
 def log_opener(directory: Path) -> Callable[[str], EventLog]:

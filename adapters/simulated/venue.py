@@ -117,6 +117,11 @@ class SimulatedVenue:
         self._closing.set()
         self._link.disconnect()
 
+    def reconnect(self, cause: str) -> None:
+        """Give the connection up; it is made again after the usual while."""
+        self._link.disconnect()
+        self._lost(self._session, cause)
+
     def close(self) -> None:
         """End thread and link. Requests in flight stay without an answer, as at any end of a process."""
         self._closing.set()

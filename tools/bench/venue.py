@@ -49,6 +49,9 @@ class PromptVenue:
     def close(self) -> None:
         """Nothing to close."""
 
+    def reconnect(self, cause: str) -> None:
+        """There is no connection."""
+
     def release(self, request: outbox.Request) -> None:
         """Answer at once."""
         match request:

@@ -93,6 +93,10 @@ class MortalVenue:
         """Attach; the world turns it."""
         self.inner.attach(deliver, gate)
 
+    def reconnect(self, cause: str) -> None:
+        """Give the connection up."""
+        self.inner.reconnect(cause)
+
     def release(self, request: Request) -> None:
         """Release, or die."""
         self._before(request)
