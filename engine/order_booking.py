@@ -12,7 +12,6 @@ from engine import events
 from engine.account import move, settle
 from engine.appliers import applies
 from engine.inputs import RequestKind, Resolution
-from engine.instrument import Instrument
 from engine.order import (
     CANCELED,
     DENIED,
@@ -42,7 +41,7 @@ from engine.order import (
     status_after_fills,
     working_status,
 )
-from engine.position import Position, adjust, charge, execute
+from engine.position import Position, charge, execute
 from engine.state import (
     NOBODY,
     UNTOLD_MOST,
@@ -52,6 +51,7 @@ from engine.state import (
     execution_key,
     intent_fingerprint,
     roll_day,
+    touch,
     venue_id_key,
 )
 from engine.values import EXACT, SECOND_NS, ZERO, Asset, ClientOrderId, Side, VenueName, plain
@@ -132,7 +132,7 @@ def _close(state: State, at: Recorded, event: events.OrderEvent, status: Any, **
     order = moved(state.orders[event.order_id], event.kind, status, at.at_ns, closed_as=status, **changes)
     _put(state, order)
     _tell(state, order, at)
-    _touch(state, order.venue, state.instruments.get(order.instrument), at.seq)
+    touch(state, order.venue, state.instruments.get(order.instrument), at.seq)
 
 
 @applies(events.FillBooked)
@@ -153,7 +153,7 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
     if order.status is VOID:
         changes["evidence"] = Evidence.CONFIRMED
     order = _refilled(state, order, event, at, changes)
-    _touch(state, order.venue, state.instruments[order.instrument], at.seq)
+    touch(state, order.venue, state.instruments[order.instrument], at.seq)
     _tell(state, order, at, key)
 
 
@@ -167,7 +167,7 @@ def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
         _book_money(state, order, before.side.opposite, before.quantity, before.price)
     _book_money(state, order, before.side, event.quantity, event.price)
     order = _refilled(state, order, event, at, {})
-    _touch(state, order.venue, state.instruments[order.instrument], at.seq)
+    touch(state, order.venue, state.instruments[order.instrument], at.seq)
     _tell(state, order, at)
 
 
@@ -180,7 +180,7 @@ def _bust(state: State, at: Recorded, event: events.FillBusted) -> None:
     _book_money(state, order, before.side.opposite, before.quantity, before.price)
     _charge(state, order, -before.fee if before.fee else None, before.fee_asset)
     order = _refilled(state, order, event, at, {})
-    _touch(state, order.venue, state.instruments[order.instrument], at.seq)
+    touch(state, order.venue, state.instruments[order.instrument], at.seq)
     _tell(state, order, at)
 
 
@@ -393,24 +393,6 @@ def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
         del state.executions[execution]
 
 
-# --- positions and balances without an execution ---
-
-
-@applies(events.BalanceAdjusted)
-def _adjust_balance(state: State, at: Recorded, event: events.BalanceAdjusted) -> None:
-    move(state.balances.setdefault(event.venue, {}), event.asset, event.amount)
-    state.last_event_seq[f"{event.venue}/{event.asset}"] = at.seq
-
-
-@applies(events.PositionAdjusted)
-def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted) -> None:
-    held = state.positions.setdefault(event.instrument, {})
-    held[event.strategy] = adjust(held.get(event.strategy, Position()), event.quantity)
-    instrument = state.instruments[event.instrument]
-    move(state.balances.setdefault(event.venue, {}), instrument.base, event.quantity)
-    _touch(state, event.venue, instrument, at.seq)
-
-
 # --- shared bookkeeping ---
 
 
@@ -436,13 +418,6 @@ def _put(state: State, order: Order) -> None:
     else:
         state.open_ids.pop(order.order_id, None)
         state.closed_ids.setdefault(order.order_id, order.updated_ns)
-
-
-def _touch(state: State, venue: VenueName, instrument: Instrument | None, seq: int) -> None:
-    """Remember that something of ours happened to these assets: a snapshot asked before it says nothing about them."""
-    if instrument is not None:
-        state.last_event_seq[f"{venue}/{instrument.base}"] = seq
-        state.last_event_seq[f"{venue}/{instrument.quote}"] = seq
 
 
 def _tell(state: State, order: Order, at: Recorded, exec_key: str = "") -> None:

@@ -228,3 +228,10 @@ def roll_day(state: State, at_ns: int) -> None:
 def intent_fingerprint(order: Order) -> str:
     """What makes two intents equal for the duplicate guard."""
     return f"{order.strategy}/{order.instrument}/{order.side}/{order.order_type}/{order.quantity}/{order.price}"
+
+
+def touch(state: State, venue: VenueName, instrument: Instrument | None, seq: int) -> None:
+    """Remember that something of ours happened to these assets: a snapshot asked before it says nothing about them."""
+    if instrument is not None:
+        state.last_event_seq[f"{venue}/{instrument.base}"] = seq
+        state.last_event_seq[f"{venue}/{instrument.quote}"] = seq

@@ -7,11 +7,13 @@ from typing import Any
 from attrs import evolve
 
 from engine import events
+from engine.account import move
 from engine.appliers import applies
 from engine.events import Event
 from engine.inputs import Section
 from engine.order import IllegalEvent, revised
-from engine.state import Recorded, State, StrategyState, Venue
+from engine.position import Position, adjust
+from engine.state import Recorded, State, StrategyState, Venue, touch
 from engine.system import SYSTEM, VENUE, Pause, SystemState, VenueState, pause_key
 from engine.values import OrderId, VenueName, plain
 
@@ -176,6 +178,21 @@ def _venue_moved(state: State, name: VenueName, report: str) -> VenueState:
     for cell in VENUE.find(before, report):
         return VenueState(cell.destination)
     raise IllegalEvent(f"the venue {name} is {before}: {report} has no row there")
+
+
+@applies(events.BalanceAdjusted)
+def _adjust_balance(state: State, at: Recorded, event: events.BalanceAdjusted) -> None:
+    move(state.balances.setdefault(event.venue, {}), event.asset, event.amount)
+    state.last_event_seq[f"{event.venue}/{event.asset}"] = at.seq
+
+
+@applies(events.PositionAdjusted)
+def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted) -> None:
+    held = state.positions.setdefault(event.instrument, {})
+    held[event.strategy] = adjust(held.get(event.strategy, Position()), event.quantity)
+    instrument = state.instruments[event.instrument]
+    move(state.balances.setdefault(event.venue, {}), instrument.base, event.quantity)
+    touch(state, event.venue, instrument, at.seq)
 
 
 @applies(events.AnomalyRecorded)

@@ -27,8 +27,10 @@ class HeadFile:
     """Writes the head after each commit; one `pwrite`, no sync."""
 
     def __init__(self, path: Path) -> None:
+        """Open or create; raises `OSError`. The newest slot stays until the one after it is written."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._slot = 0
+        first, second = _slots(os.pread(self._file, 2 * SLOT_BYTES, 0))
+        self._slot = 1 if first and (second is None or first > second) else 0
 
     def write(self, head: Head) -> None:
         """Remember `head` in the slot that was not written last."""
@@ -45,13 +47,16 @@ class HeadFile:
 
 
 def read_head(path: Path) -> Head | None:
-    """The newest valid slot, or None where the file is missing or no slot is intact."""
+    """The newest valid slot, or None where the file is missing or no slot is intact; raises `OSError`."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    slots = [_decode(content[start : start + SLOT_BYTES]) for start in (0, SLOT_BYTES)]
-    return max((slot for slot in slots if slot), default=None)
+    return max((slot for slot in _slots(content) if slot), default=None)
+
+
+def _slots(content: bytes) -> tuple[Head | None, Head | None]:
+    return _decode(content[:SLOT_BYTES]), _decode(content[SLOT_BYTES : 2 * SLOT_BYTES])
 
 
 def _encode(head: Head) -> bytes:

@@ -22,60 +22,92 @@ MAGIC = b"SQLite format 3\0"
 WAL_MAGIC = 0x377F0682
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
+MOUNTS = Path("/proc/self/mountinfo")
 NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs"}
+    "nfs nfs4 cifs smb3 smbfs 9p afs ceph glusterfs lustre beegfs vboxsf "
+    "fuse.sshfs fuse.s3fs fuse.rclone fuse.gcsfuse fuse.glusterfs fuse.ceph".split()
 )
 
 
 class Frame(NamedTuple):
-    """One frame of a log: `commit` where it ends a transaction, `intact` where its checksum follows the one before."""
+    """One frame of a log.
+
+    `is_ours` where it is of the log's present generation, `commit` where it ends a transaction, `intact` where its
+    checksum follows the one before.
+    """
 
     number: int
     page: int
     commit: bool
     data: bytes
     intact: bool
+    is_ours: bool
 
 
-def check_place(database: Path) -> None:
+def check_place(database: Path, mounts: Path = MOUNTS) -> None:
     """Refuse a place that can't keep the promises: links and network file systems; raises `JournalUnsuitable`."""
     if database.is_symlink():
         raise _unsuitable("the database is a symbolic link", database, "Give the real directory.")
     if database.exists() and database.stat().st_nlink > 1:
         raise _unsuitable("the database has a second hard link", database, "Remove the other name of the file.")
-    kind = file_system(database.parent)
+    kind = file_system(database.parent, mounts)
     if kind in NETWORK_FILE_SYSTEMS:
         raise _unsuitable(f"{kind} is a network file system", database, "Put the journal on a local disk.")
 
 
-def check_files(database: Path) -> None:
-    """Refuse a damaged database header or a log with a lost middle; raises `JournalDamaged`, changes nothing."""
-    if not database.exists():
-        return
-    wal = database.with_name(database.name + "-wal")
-    has_wal = wal.exists() and wal.stat().st_size > 0
-    _check_header(database, has_wal)
-    if has_wal:
-        check_wal(wal)
+def log_of(database: Path) -> Path:
+    """The write-ahead log that belongs to a database."""
+    return database.with_name(database.name + "-wal")
 
 
-def check_wal(wal: Path) -> None:
-    """Refuse a log in which a whole transaction stands behind a bad frame; raises `JournalDamaged`."""
+def size_of(path: Path) -> int:
+    """Bytes; 0 where there is no such file."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def check_files(database: Path) -> bool:
+    """Refuse a damaged database header or a log with a lost middle; changes nothing. True where a torn tail remains.
+
+    Raises `JournalDamaged`, and `JournalUnsuitable` where another program left a half-done change.
+    """
+    wal = log_of(database)
+    if size_of(database.with_name(database.name + "-journal")):
+        raise _unsuitable("a rollback journal stands beside the database", database, "Another program wrote to it.")
+    if not size_of(database):
+        if size_of(wal):  # SQLite would delete it
+            raise _damaged("there is a log, but the database is missing or empty", database)
+        return False
+    _check_header(database, size_of(wal) > 0)
+    return size_of(wal) > 0 and check_wal(wal)
+
+
+def check_wal(wal: Path) -> bool:
+    """Refuse a log in which a whole transaction stands behind a bad frame; raises `JournalDamaged`.
+
+    Behind the transaction with the bad frame may stand one frame more: SQLite repeats a commit's last frame to fill
+    the sector (psow=0). True where there are bad frames, but no such transaction: a torn tail.
+    """
     broken: Frame | None = None
     ended: Frame | None = None
+    is_padded = is_torn = False
     for frame in frames(wal):
-        if broken is None:
-            broken = None if frame.intact else frame
-        elif ended is not None and not _is_padding(frame, ended):
+        if broken is None and frame.intact:
+            continue
+        broken = broken or frame
+        is_torn = is_torn or frame.is_ours
+        if ended is None:
+            ended = frame if frame.commit else None
+        elif frame.is_ours and (is_padded or not _is_padding(frame, ended)):
             raise _damaged(f"frame {broken.number} of the log is bad, and a later transaction stands behind it", wal)
-        if broken is not None and frame.commit:
-            ended = frame
+        else:
+            is_padded = True
+    return is_torn
 
 
 def frames(wal: Path) -> Iterator[Frame]:
-    """The frames of the log's present generation, each checked against the stored checksum before it.
+    """All frames of the log, each checked against the stored checksum before it.
 
-    Frames of an older generation (other salts) end the walk: they were written before the last restart of the log.
+    Frames with other salts are what an older generation wrote, before the last restart of the log, or destroyed.
     """
     with wal.open("rb") as file:
         header = file.read(WAL_HEADER_BYTES)
@@ -91,11 +123,10 @@ def frames(wal: Path) -> Iterator[Frame]:
             number += 1
             page, size, frame_salt1, frame_salt2, frame_sum1, frame_sum2 = struct.unpack(">6I", raw[:24])
             same = (frame_salt1 == salt1) + (frame_salt2 == salt2)
-            if same == 0:
-                return
-            found = checksum(raw[24:], order, *checksum(raw[:8], order, sum1, sum2))
-            intact = same == 2 and found == (frame_sum1, frame_sum2)
-            yield Frame(number, page, size != 0, raw[24:], intact)
+            intact = same == 2 and (frame_sum1, frame_sum2) == checksum(
+                raw[24:], order, *checksum(raw[:8], order, sum1, sum2)
+            )
+            yield Frame(number, page, same > 0 and size != 0, raw[24:], intact, same > 0)
             sum1, sum2 = frame_sum1, frame_sum2
 
 
@@ -108,10 +139,10 @@ def checksum(data: bytes, order: str, first: int, second: int) -> tuple[int, int
     return first, second
 
 
-def file_system(directory: Path) -> str:
+def file_system(directory: Path, mounts: Path = MOUNTS) -> str:
     """The kind of file system a directory lies on, from the mount table; `unknown` where there is none."""
     try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        lines = mounts.read_text().splitlines()
     except OSError:
         return "unknown"
     device = os.stat(directory).st_dev
@@ -127,8 +158,6 @@ def _check_header(database: Path, has_wal: bool) -> None:
     with database.open("rb") as file:
         header = file.read(100)
     size = database.stat().st_size
-    if size == 0:
-        return
     if len(header) < 100 or not header.startswith(MAGIC):
         raise _damaged("the file does not begin like an SQLite database", database)
     page_size = int.from_bytes(header[16:18], "big")
@@ -143,13 +172,13 @@ def _check_broken_header(first_frame: bytes, salts: tuple[int, int], wal: Path) 
     if len(first_frame) < FRAME_HEADER_BYTES:
         return
     _page, _size, salt1, salt2, _sum1, _sum2 = struct.unpack(">6I", first_frame)
-    if salt1 == salts[0] or salt2 == salts[1]:
+    if (salt1, salt2) != (0, 0) and (salt1 == salts[0] or salt2 == salts[1]):
         raise _damaged("the header of the log is bad, and frames stand behind it", wal)
 
 
 def _is_padding(frame: Frame, ended: Frame) -> bool:
-    """SQLite repeats a commit's last frame to fill the sector (psow=0)."""
-    return frame.commit and frame.page == ended.page and frame.data == ended.data
+    """The same page again, as it was or torn; a later commit of the page would follow from the frame before it."""
+    return frame.commit and frame.page == ended.page and (frame.data == ended.data or not frame.intact)
 
 
 def _damaged(message: str, path: Path) -> JournalDamaged:

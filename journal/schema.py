@@ -60,7 +60,7 @@ READER_PRAGMAS = (
 
 
 def configure(connection: sqlite3.Connection, pragmas: tuple[tuple[str, str, str], ...]) -> None:
-    """Set the pragmas and read back those on which durability rests; raises `sqlite3.OperationalError` if refused."""
+    """Set the pragmas and read back those on which durability rests; raises `sqlite3.NotSupportedError` if refused."""
     for name, value, _reason in pragmas:
         connection.execute(f"PRAGMA {name}={value}").fetchall()
     for name, value, _reason in pragmas:
@@ -68,19 +68,26 @@ def configure(connection: sqlite3.Connection, pragmas: tuple[tuple[str, str, str
             found = str(connection.execute(f"PRAGMA {name}").fetchone()[0])
             wanted = {"FULL": "2", "OFF": "0", "WAL": "wal"}[value]
             if found != wanted:
-                raise sqlite3.OperationalError(f"PRAGMA {name} is {found}, not {wanted}")
+                raise sqlite3.NotSupportedError(f"PRAGMA {name} is {found}, not {wanted}")
 
 
 def create(connection: sqlite3.Connection, meta: dict[str, str | int], owner: str, boot_id: str, at_ns: int) -> None:
     """Make the tables in one transaction; the epoch stands at 0 until a writer raises it."""
-    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     for statement in _statements(TABLES):
         connection.execute(statement)
     connection.executemany("INSERT INTO meta VALUES(?, ?)", sorted(meta.items()))
     connection.execute("INSERT INTO writer VALUES(1, 0, ?, ?, ?)", (owner, boot_id, at_ns))
     connection.execute(f"PRAGMA user_version={USER_VERSION}")
     connection.execute("COMMIT")
+
+
+def changed(connection: sqlite3.Connection) -> set[str]:
+    """The names of tables and triggers that are missing, of another text, or too many."""
+    found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+    made = {statement.removesuffix(";") for statement in _statements(TABLES)}
+    return {" ".join(sql.split("(")[0].split()[:3]) for sql in found ^ made}
 
 
 def _statements(script: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 KEPT = 2
 SUFFIX = ".snapshot"
+PART = ".part"
 
 
 class Snapshot(NamedTuple):
@@ -24,17 +25,27 @@ class Snapshot(NamedTuple):
 
 
 def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
-    """Temporary file, fsync, rename, fsync of the directory; then older ones than the newest two go."""
+    """Temporary file, fsync, rename, fsync of the directory; then older ones than the newest two go.
+
+    Raises `OSError`: nothing was replaced, and trading can go on without.
+    """
     directory.mkdir(mode=0o700, exist_ok=True)
-    path = directory / f"{snapshot.seq:016d}{SUFFIX}"
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        file.write(_header(snapshot) + snapshot.blob)
-        file.flush()
-        os.fsync(file.fileno())
+    for unfinished in directory.glob("*" + PART):
+        unfinished.unlink()
+    path = directory / _name(snapshot.seq)
+    temporary = path.with_suffix(PART)
+    try:
+        with temporary.open("wb") as file:
+            file.write(_header(snapshot) + snapshot.blob)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     temporary.rename(path)
-    _sync_directory(directory)
-    for old in sorted(directory.glob("*" + SUFFIX))[:-KEPT]:
+    sync_directory(directory)
+    # Newer ones are of a history that is gone: they match nothing, and must not push out what does.
+    for old in [other for other in sorted(directory.glob("*" + SUFFIX)) if other.name <= path.name][:-KEPT]:
         old.unlink()
     return path
 
@@ -45,9 +56,19 @@ def read_snapshots(directory: Path, journal_id: str, fold_version: int) -> list[
     return [s for s in found if s and s.journal_id == journal_id and s.fold_version == fold_version]
 
 
+def _name(seq: int) -> str:
+    return f"{seq:016d}{SUFFIX}"
+
+
 def _header(snapshot: Snapshot) -> bytes:
+    """One line of JSON; its `digest` covers the other fields and the blob."""
     fields = snapshot._asdict()
-    fields["blob"] = sha256(snapshot.blob).hexdigest()
+    del fields["blob"]
+    fields["digest"] = sha256(_canonical(fields) + snapshot.blob).hexdigest()
+    return _canonical(fields)
+
+
+def _canonical(fields: dict[str, str | int]) -> bytes:
     return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
@@ -55,15 +76,16 @@ def _read(path: Path) -> Snapshot | None:
     try:
         header, _, blob = path.read_bytes().partition(b"\n")
         fields = json.loads(header)
-        if fields.pop("blob") != sha256(blob).hexdigest():
-            return None
+        del fields["digest"]
         snapshot = Snapshot(blob=blob, **fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        is_whole = _header(snapshot) == header + b"\n" and path.name == _name(snapshot.seq)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return snapshot if _header(snapshot) == header + b"\n" else None
+    return snapshot if is_whole else None
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make what was renamed or created in it survive a power cut; raises `OSError`."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -89,8 +89,9 @@ class Desk:
         told: list[wire.StreamFrame] = [ack] if self._rules.ack_on is AckOn.BOTH else []
         told += self._matching.take(order.venue_order_id, trades, at_ns)
         if not _may_rest(request) and order.venue_order_id in self._scribe.state.open:
+            filled = self._scribe.state.open[order.venue_order_id].filled
             self._scribe.write(at_ns, OrderExpired(venue_order_id=order.venue_order_id))
-            told.append(wire.Expired(**order.head(at_ns)))
+            told.append(wire.Expired(**order.head(at_ns), filled=filled))
         return ack, told
 
     def _order(self, seq: int) -> Order:
@@ -133,7 +134,7 @@ class Desk:
     def _cancel(self, request: wire.Cancel, at_ns: int) -> Outcome:
         order = self._open_order(request)
         self._scribe.write(at_ns, OrderCanceled(venue_order_id=order.venue_order_id))
-        return wire.CancelTaken(**order.head(at_ns)), [wire.Canceled(**order.head(at_ns))]
+        return wire.CancelTaken(**order.head(at_ns)), [wire.Canceled(**order.head(at_ns), filled=order.filled)]
 
     def _replace(self, request: wire.Replace, at_ns: int) -> Outcome:
         order = self._open_order(request)

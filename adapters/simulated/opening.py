@@ -30,14 +30,22 @@ def open_market(
 
 
 def open_gateway(
-    options: SimulatedOptions, symbols: Iterable[str], directory: str, log: EventLog, at_ns: int
+    options: SimulatedOptions,
+    symbols: Iterable[str],
+    directory: str,
+    log: EventLog,
+    at_ns: int,
+    identity: str = "",
 ) -> Gateway:
-    """An exchange on its ledger, caught up to `at_ns`, with the latency and faults of the options."""
+    """An exchange on its ledger, caught up to `at_ns`, with the latency and faults of the options.
+
+    `identity` names the account of a new ledger; by chance if it is empty.
+    """
     market, traded = open_market(options, symbols, directory)
     rules = Rules(
         instruments={symbol: each.instrument for symbol, each in traded.items()},
         fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
         balances=opening_balances(options.balances, traded.values()),
     )  # fmt: skip
-    exchange = Exchange(log, market, rules, identity=secrets.token_hex(4), at_ns=at_ns)
+    exchange = Exchange(log, market, rules, identity=identity or secrets.token_hex(4), at_ns=at_ns)
     return Gateway(exchange, options.latency_ns, options.faults)

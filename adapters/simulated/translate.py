@@ -55,8 +55,6 @@ _PLAIN: dict[type[wire.OrderFrame], Callable[..., Input]] = {
     wire.Accepted: inputs.Ack,
     wire.CancelTaken: inputs.CancelAcked,
     wire.ReplaceTaken: inputs.ReplaceAcked,
-    wire.Canceled: inputs.Canceled,
-    wire.Expired: inputs.Expired,
 }
 _REFUSED: dict[RequestKind, Callable[..., Input]] = {
     RequestKind.NEW: inputs.Rejected,
@@ -171,6 +169,10 @@ class Translator:
                     **self._told(frame), quantity=frame.quantity, price=frame.price,
                     new_client_order_id=frame.new_client_order_id,
                 )  # fmt: skip
+            case wire.Canceled():
+                return inputs.Canceled(**self._told(frame), filled=frame.filled)
+            case wire.Expired():
+                return inputs.Expired(**self._told(frame), filled=frame.filled)
             case wire.OrderFrame() if type(frame) in _PLAIN:
                 return _PLAIN[type(frame)](**self._told(frame))
             case wire.Notice():

@@ -196,12 +196,16 @@ class Executed(OrderFrame):
 
 @frozen(kw_only=True)
 class Canceled(OrderFrame):
-    """The order is gone by request."""
+    """The order is gone by request; `filled` of it had been executed."""
+
+    filled: Decimal
 
 
 @frozen(kw_only=True)
 class Expired(OrderFrame):
-    """What was left of the order is gone by its time in force."""
+    """What was left of the order is gone by its time in force; `filled` of it had been executed."""
+
+    filled: Decimal
 
 
 @frozen(kw_only=True)

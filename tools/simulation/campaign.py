@@ -119,10 +119,17 @@ def _down_ns(dice: Dice) -> int:
     return (1 + dice.below(40)) * 100 * MILLISECOND_NS
 
 
-def try_seed(seed: int, length_ns: int = 30 * SECOND_NS) -> tuple[Verdict, World]:
-    """One world from its seed: the safety phase, then the liveness phase, then the verdict."""
+def try_seed(
+    seed: int, length_ns: int = 30 * SECOND_NS, faults: Mapping[str, Any] | None = None
+) -> tuple[Verdict, World]:
+    """One world from its seed: the safety phase, then the liveness phase, then the verdict.
+
+    `faults` are those of the messages; by the seed if none are given.
+    """
     dice = Dice(seed)
-    world = World(setting_of(seed, faults_of(dice.fork("faults"))), plan_of(dice.fork("plan"), length_ns), seed)
+    world = World(
+        setting_of(seed, faults or faults_of(dice.fork("faults"))), plan_of(dice.fork("plan"), length_ns), seed
+    )
     world.run_until(BEGIN_NS + length_ns)
     settled = world.settle(SETTLE_NS)
     problems = violations(world, settled=settled)

@@ -33,7 +33,7 @@ class VirtualFloor:
 
     def begin(self) -> None:
         """Open the exchange on its ledger, caught up to now."""
-        self.gateway = open_gateway(self._options, self._symbols, ".", self.log, self.clock.now)
+        self.gateway = open_gateway(self._options, self._symbols, ".", self.log, self.clock.now, self.log.journal_id)
 
     def end(self) -> None:
         """The exchange's process dies: every connection is cut."""

@@ -11,15 +11,18 @@ from adapters.simulated.state import fold as fold_exchange
 from engine import events
 from engine.codec import decode, decode_state, digest, encode, encode_state
 from engine.fold import apply
-from engine.order import CONFIRMED, OPEN_SET, Pending
+from engine.order import CONFIRMED, OPEN_SET, Order, Pending
 from engine.state import State
 from engine.system import SystemState
+from engine.token import TOKEN_LENGTH
 from engine.values import ZERO, InstrumentName, OrderId, exact_arithmetic
 from journal import chain
 from journal.errors import JournalError
 from tools.simulation.world import VENUE, World, fold, recorded
 
 Check = Callable[[World], Iterator[str]]
+
+CLOSING = events.OrderCanceled | events.OrderExpired | events.OrderRejected | events.OrderVoided
 
 
 def chain_is_whole(world: World) -> Iterator[str]:
@@ -147,25 +150,23 @@ def only_cancels_leave_a_pause(world: World) -> Iterator[str]:
 
 
 def limits_hold(world: World) -> Iterator[str]:
-    """O5: position and exposure stay within `max_position` at every instant, in-doubt orders at their worst."""
+    """O5: at every request the position that may come of it, with all that may be live, is within `max_position`."""
     state = State()
     limits = world.setting.settings.risk.account.max_position
     with exact_arithmetic():
         for one in recorded(world.log):
             apply(state, one)
             if isinstance(one.event, events.SubmitRequested | events.ReplaceRequested):
-                yield from _over_limit(state, one.seq, limits)
+                yield from _over_limit(state, state.orders[one.event.order_id], one.seq, limits)
 
 
-def _over_limit(state: State, seq: int, limits: dict[InstrumentName, Decimal]) -> Iterator[str]:
-    for name, limit in limits.items():
-        held = state.position(name).quantity
-        for sign in (1, -1):
-            working = sum(
-                (o.exposure for o in state.open_orders() if o.instrument == name and o.side.sign == sign), ZERO
-            )
-            if held * sign + working > limit:
-                yield f"O5: seq {seq}: {name} may reach {held * sign + working}, the limit is {limit}"
+def _over_limit(state: State, asked: Order, seq: int, limits: dict[InstrumentName, Decimal]) -> Iterator[str]:
+    limit = limits.get(asked.instrument)
+    held = state.position(asked.instrument).quantity * asked.side.sign
+    alike = (o for o in state.open_orders() if (o.instrument, o.side) == (asked.instrument, asked.side))
+    reach = held + sum((order.exposure for order in alike), ZERO)
+    if limit is not None and reach > limit:
+        yield f"O5: seq {seq}: {asked.instrument} may reach {reach}, the limit is {limit}"
 
 
 def confirmed_ends_are_final(world: World) -> Iterator[str]:
@@ -183,6 +184,34 @@ def confirmed_ends_are_final(world: World) -> Iterator[str]:
                 yield f"O6: seq {one.seq} {one.event.kind} re-opens {before.order_id}"
 
 
+def what_is_closed_is_dead(world: World) -> Iterator[str]:
+    """O6, O7: what the books call closed was closed at the exchange by then, or never reached it at all."""
+    accepted, closed = _lives_at_the_exchange(world)
+    for one in recorded(world.log):
+        event = one.event
+        if not isinstance(event, CLOSING):
+            continue
+        if event.order_id in accepted and closed.get(event.order_id, one.at_ns + 1) > one.at_ns:
+            yield f"O6: seq {one.seq} {event.kind}, but {event.order_id} lives at the exchange"
+
+
+def _lives_at_the_exchange(world: World) -> tuple[dict[str, int], dict[str, int]]:
+    """When each order of ours was accepted and when it was over, by our own id."""
+    order_of, left, accepted, closed = {}, {}, {}, {}
+    for entry in world.ledger.entries:
+        fact = ledger.fact_of(entry)
+        if isinstance(fact, ledger.OrderAccepted):
+            order_id = fact.client_order_id[:TOKEN_LENGTH]
+            order_of[str(entry.seq)], left[order_id], accepted[order_id] = order_id, fact.quantity, entry.at_ns
+        elif isinstance(fact, ledger.OrderExecuted):
+            left[order_of[fact.venue_order_id]] -= fact.quantity
+        if isinstance(fact, ledger.OrderCanceled | ledger.OrderExpired) or (
+            isinstance(fact, ledger.OrderExecuted) and left[order_of[fact.venue_order_id]] <= 0
+        ):
+            closed[order_of[fact.venue_order_id]] = entry.at_ns
+    return accepted, closed
+
+
 def nothing_is_in_doubt(world: World) -> Iterator[str]:
     """O7, S1: after the liveness phase all is settled, and the system trades or says why not."""
     state = fold(world.log)
@@ -198,7 +227,7 @@ def nothing_is_in_doubt(world: World) -> Iterator[str]:
 SAFETY: tuple[Check, ...] = (
     chain_is_whole, batches_are_whole, fold_is_live, snapshot_is_a_short_cut, bodies_are_canonical,
     orders_were_requested, nothing_leaves_uncommitted, fills_are_booked_once, only_cancels_leave_a_pause,
-    limits_hold, confirmed_ends_are_final,
+    limits_hold, confirmed_ends_are_final, what_is_closed_is_dead,
 )  # fmt: skip
 LIVENESS: tuple[Check, ...] = (books_are_the_ledger, nothing_is_in_doubt)
 

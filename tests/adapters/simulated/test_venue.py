@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from adapters.registry import VenueSettings
 from adapters.simulated import ADAPTER, wire
 from adapters.simulated.faults import read_faults
+from adapters.simulated.floor import Floor
+from adapters.simulated.gateway import Cut, Delivery
+from adapters.simulated.opening import open_gateway
 from adapters.simulated.options import AckOn, SimulatedOptions
 from adapters.simulated.venue import QUEUE_MOST
 from engine import inputs
@@ -294,6 +298,16 @@ def test_faults_steps_and_books_beside_the_engine() -> None:
         assert isinstance(ledger, wire.AccountAnswer)
         assert [order.client_order_id for order in ledger.orders] == ["b"]
         assert isinstance(engine.control.ask(wire.Step()), wire.Status)
+
+
+def test_an_exchange_that_is_closed_cuts_its_connections() -> None:
+    log, received = MemoryLog(), list[Delivery]()
+    floor = Floor(lambda name: log, partial(open_gateway, options(), ["BTCUSDT"], "."))
+    floor.start()
+    floor.connect(received.append)
+    floor.close()
+    assert [type(delivery.frame) for delivery in received] == [Cut]
+    assert log.is_closed
 
 
 def test_closing_twice_is_closing_once() -> None:
