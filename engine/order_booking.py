@@ -128,8 +128,10 @@ def _expire_or_void(state: State, at: Recorded, event: events.OrderEvent) -> Non
 
 
 def _close(state: State, at: Recorded, event: events.OrderEvent, status: Any, **changes: Any) -> None:
+    order = state.orders[event.order_id]
     changes.setdefault("evidence", Evidence.CONFIRMED)
-    order = moved(state.orders[event.order_id], event.kind, status, at.at_ns, closed_as=status, **changes)
+    changes["venue_order_id"] = order.venue_order_id or getattr(event, "venue_order_id", None)
+    order = moved(order, event.kind, status, at.at_ns, closed_as=status, **changes)
     _put(state, order)
     _tell(state, order, at)
     touch(state, order.venue, state.instruments.get(order.instrument), at.seq)

@@ -162,7 +162,8 @@ def _book_fee(look: Look) -> Iterator[Event]:
 def _cancel(look: Look) -> Iterator[Event]:
     yield events.OrderCanceled(
         order_id=look.order.order_id, requested=look.order.pending_cancel is not Pending.NONE,
-        reason=getattr(look.report, "reason", ""), transact_ns=look.report.transact_ns, raw=bounded(look.report.raw),
+        reason=getattr(look.report, "reason", ""), venue_order_id=look.report.venue_order_id,
+        transact_ns=look.report.transact_ns, raw=bounded(look.report.raw),
     )  # fmt: skip
 
 
@@ -196,7 +197,10 @@ def _simple(kind: type[Any]) -> Effect:
 
 def _expire(look: Look) -> Iterator[Event]:
     yield events.OrderExpired(
-        order_id=look.order.order_id, transact_ns=look.report.transact_ns, raw=bounded(look.report.raw)
+        order_id=look.order.order_id,
+        venue_order_id=look.report.venue_order_id,
+        transact_ns=look.report.transact_ns,
+        raw=bounded(look.report.raw),
     )
 
 

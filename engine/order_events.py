@@ -207,6 +207,7 @@ class OrderCanceled(OrderEvent):
     requested: bool
     reason: str = ""
     evidence: str = "confirmed"
+    venue_order_id: VenueOrderId | None = None
     transact_ns: int | None = None
     raw: str = ""
 
@@ -216,6 +217,7 @@ class OrderExpired(OrderEvent):
     """Its time in force ended."""
 
     order_id: OrderId
+    venue_order_id: VenueOrderId | None = None
     transact_ns: int | None = None
     raw: str = ""
 

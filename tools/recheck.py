@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from engine import events
@@ -20,25 +21,41 @@ from journal.errors import JournalError
 from journal.journal import Reader
 
 PRIORITY = 10
+LOOK_SECONDS = 0.2
+LOOK_EVENTS = 5_000
 
 
-def recheck(journal: Path, upto_seq: int, state_digest: str) -> str:
-    """What is wrong with the history up to a seq; empty if nothing is. Runs a child at low priority to its end."""
+def recheck(journal: Path, upto_seq: int, state_digest: str, is_over: Callable[[], bool]) -> str:
+    """What is wrong with the history up to a seq; empty if nothing is, or if the run `is_over` before it is known.
+
+    Runs a child at low priority; it does not outlive the run.
+    """
     command = [sys.executable, "-m", "tools.recheck", str(journal), str(upto_seq), state_digest]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode == 0:
-        return ""
-    return done.stdout.strip() or f"the check itself failed: {done.stderr.strip()[-1_000:]}"
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        while True:
+            try:
+                said, failed = child.communicate(timeout=LOOK_SECONDS)
+            except subprocess.TimeoutExpired:
+                if is_over():
+                    child.terminate()
+                    return ""
+            else:
+                problem = said.strip() or f"the check itself failed: {failed.strip()[-1_000:]}"
+                return problem if child.returncode else ""
 
 
 def find_problem(journal: Path, upto_seq: int, state_digest: str) -> str:
     """The same, in this process."""
-    state = State()
+    state, parent = State(), os.getppid()
     try:
         with Reader(journal) as reader, exact_arithmetic():
             entries = reader.read(0, upto_seq)
             for entry in chain.verify(entries, journal_id=reader.journal_id):
                 recorded = decode(entry)
+                if entry.seq % LOOK_EVENTS == 0 and os.getppid() != parent:
+                    return ""  # whoever asked is gone
                 if problem := _digest_problem(state, recorded.event):
                     return problem
                 apply(state, recorded)

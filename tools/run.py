@@ -134,6 +134,7 @@ class Run:
             recall=self._recall,
         )
         self._signals = 0
+        self._is_over = False
         self._housekeeping_ns = 0
         self._snapshot_seq = self.found.from_snapshot
 
@@ -198,6 +199,7 @@ class Run:
         while self.clock.now_ns() < end_ns and (self.inbox.depth() or _in_flight(self.state)):
             self.runner.step(IDLE_WAIT_NS)
         self.gate.close()
+        self._is_over = True
         for venue in self.venues.values():
             venue.close()
         self.runner.run_batch(self.inbox.take(1_000_000, 0))
@@ -249,7 +251,7 @@ class Run:
 
     def _recheck(self) -> None:
         """The journal from its very beginning must lead to where the short cut led: in a process of its own."""
-        problem = recheck(self.configuration.journal, self.found.seq, self.found.state_digest)
+        problem = recheck(self.configuration.journal, self.found.seq, self.found.state_digest, lambda: self._is_over)
         self.inbox.deliver(HistoryChecked(problem))
 
     def _recall(self, asked: RecallOrder) -> None:

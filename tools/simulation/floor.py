@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from attrs import evolve
+
 from adapters.simulated import wire
+from adapters.simulated.faults import Faults
 from adapters.simulated.gateway import Cut, Delivery, Gateway
 from adapters.simulated.link import Lost, Odd, Received
 from adapters.simulated.opening import open_gateway
@@ -34,6 +37,12 @@ class VirtualFloor:
     def begin(self) -> None:
         """Open the exchange on its ledger, caught up to now."""
         self.gateway = open_gateway(self._options, self._symbols, ".", self.log, self.clock.now, self.log.journal_id)
+
+    def end_faults(self) -> None:
+        """From here on every message arrives, also after the next death."""
+        self._options = evolve(self._options, faults=Faults())
+        if self.gateway is not None:
+            self.gateway.set_faults(Faults())
 
     def end(self) -> None:
         """The exchange's process dies: every connection is cut."""

@@ -107,7 +107,10 @@ def books_are_the_ledger(world: World) -> Iterator[str]:
     for exec_id in sorted(set(ours) & set(executed)):
         if ours[exec_id] != executed[exec_id]:
             yield f"O3: execution {exec_id} is {ours[exec_id]} here and {executed[exec_id]} there"
+    drift = next((pause.detail for pause in state.pauses.values() if pause.reason == "position_drift"), "")
     for asset, total in theirs.account.totals.items():
+        if f"{asset}: the venue has {total}," in drift:
+            continue  # an account that was opened by snapshots that lied: noticed, and paused until somebody has looked
         booked = state.balances.get(VENUE, {}).get(asset, ZERO)
         if booked != total:
             yield f"O8: {asset} is {booked} here and {total} there"

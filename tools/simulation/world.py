@@ -148,8 +148,7 @@ class World:
     def settle(self, limit_ns: int) -> bool:
         """The liveness phase: no more deaths and faults; True once trading, or paused, with nothing in doubt."""
         self.plan_is_on = False
-        if self.floor.gateway is not None:
-            self.floor.gateway.set_faults(type(self.setting.options.faults)())
+        self.floor.end_faults()
         end_ns = self.clock.now + limit_ns
         self.run_until(self.clock.now + 3 * self.setting.settings.reconcile.every_ns)  # a lost frame is found by then
         while self.clock.now < end_ns:
