@@ -295,7 +295,7 @@ def _next_move(state: State, now_ns: int) -> Iterator[Event]:
         yield from _leave_reconciling(state, now_ns)
     elif state.system is TRADING:
         yield from _leave_trading(state)
-    elif state.system is PAUSED and all_pause(state) is None:
+    elif state.system is PAUSED and shut_pause(state) is None:
         yield from _move(state, "pauses_ended", "resumed")
         for name, venue in list(state.used_venues()):
             if venue.state is VenueState.READY or (venue.state is VenueState.RECONCILING and not venue.awaited):
@@ -304,7 +304,7 @@ def _next_move(state: State, now_ns: int) -> Iterator[Event]:
 
 def _leave_reconciling(state: State, now_ns: int) -> Iterator[Event]:
     waiting = [name for name, venue in state.used_venues() if not _is_settled(state, name, venue)]
-    pause = all_pause(state)
+    pause = shut_pause(state)
     if not waiting:
         usable = any(venue.state is VenueState.READY for _name, venue in state.used_venues())
         if pause is not None:
@@ -323,7 +323,7 @@ def _leave_reconciling(state: State, now_ns: int) -> Iterator[Event]:
 
 
 def _leave_trading(state: State) -> Iterator[Event]:
-    pause = all_pause(state)
+    pause = shut_pause(state)
     if pause is not None:
         yield from _move(state, "paused", pause.reason)
         return
@@ -346,9 +346,18 @@ def settle_venue_pauses(state: State) -> Iterator[Event]:
 
 def _is_settled(state: State, name: VenueName, venue: Venue) -> bool:
     """Ready, or out of use for a stated reason."""
-    return venue.state is VenueState.READY or (state.paused_by(venue=name) is not None and any(
-        p.scope is Scope.VENUE and p.subject == name for p in state.pauses.values()
-    ))  # fmt: skip
+    return venue.state is VenueState.READY or venue_pause(state, name) is not None
+
+
+def shut_pause(state: State) -> Pause | None:
+    """What keeps everything shut: a pause of all, or one of each venue."""
+    of_venues = [venue_pause(state, name) for name, _venue in state.used_venues()]
+    return all_pause(state) or (of_venues[0] if all(of_venues) and of_venues else None)
+
+
+def venue_pause(state: State, name: VenueName) -> Pause | None:
+    """The first pause of this venue."""
+    return next((p for p in state.pauses.values() if p.scope is Scope.VENUE and p.subject == name), None)
 
 
 def all_pause(state: State) -> Pause | None:

@@ -28,8 +28,8 @@ def tell(event: Event) -> str:
 
 @tell.register
 def _(event: events.ProcessStarted) -> str:
-    after = "a clean stop" if event.clean else "a crash"
-    return f"process {event.pid} began, after {after}; release {event.release}, epoch {event.epoch}"
+    after = "on a new journal" if event.epoch == 1 else "after a clean stop" if event.clean else "after a crash"
+    return f"process {event.pid} began, {after}; release {event.release}, epoch {event.epoch}"
 
 
 @tell.register

@@ -485,11 +485,14 @@ def test_a_difference_counts_when_it_is_seen_twice() -> None:
     world = drifting(OnDrift.PAUSE)
     assert kinds(look(world)) == ["Reconciled"]
     assert (world.state.pauses, system(world)) == ({}, "trading")
-    assert kinds(look(world)) == ["TradingPaused", "Reconciled"]
+    assert kinds(look(world)) == ["TradingPaused", "Reconciled", "SystemChanged"]
     assert [pause.reason for pause in world.state.pauses.values()] == ["position_drift"]
+    assert (system(world), world.state.system_reason) == ("paused", "position_drift")  # the one venue there is
     world.balance("5", "100000")
     look(world)
     assert world.state.pauses == {}
+    world.answer_snapshots()
+    assert system(world) == "trading"
 
 
 def test_an_incomplete_snapshot_between_two_neither_confirms_nor_ends_a_drift() -> None:

@@ -38,7 +38,7 @@ def test_a_run_in_sentences(tmp_path: Path) -> None:
     author.pause()
     author.close()
     for words in (
-        "process 4711 began, after a clean stop; release 0.1.0, epoch 1",
+        "process 4711 began, on a new journal; release 0.1.0, epoch 1",
         "described: simulated, account paper, 1 instrument",
         "account paper began with 100000 USDT, 1 BTC",
         "compared with the books: 0 open orders, 0 executions; all agrees",
