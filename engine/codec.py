@@ -15,6 +15,7 @@ import msgspec
 
 from engine import events
 from engine.events import Event
+from engine.order import DIGESTED, Execution, Order
 from engine.ports import Draft, Stored
 from engine.state import Recorded, State
 from engine.values import plain
@@ -109,6 +110,8 @@ def _bare(value: Any, left_out: frozenset[str] = frozenset()) -> Any:
     """A value as JSON can hold it, without fields at their default."""
     if type(value) in _BARE:
         return value
+    if isinstance(value, Order | Execution):
+        return _remembered(value)
     if attrs.has(type(value)):
         return _bare_fields(value, left_out)
     if isinstance(value, dict):
@@ -118,8 +121,17 @@ def _bare(value: Any, left_out: frozenset[str] = frozenset()) -> Any:
     return str(plain(value)) if type(value).__name__ == "Decimal" else value
 
 
+def _remembered(value: Order | Execution) -> msgspec.Raw:
+    """An order's or execution's part of the digest, kept with it: there are thousands, and closed ones never change."""
+    raw: msgspec.Raw | None = value.__dict__.get(DIGESTED)
+    if raw is None:
+        left_out = NOT_IN_ORDER_DIGEST if isinstance(value, Order) else frozenset()
+        raw = msgspec.Raw(_ENCODER.encode(_bare_fields(value, left_out)))
+        value.__dict__[DIGESTED] = raw
+    return raw
+
+
 def _bare_fields(value: Any, left_out: frozenset[str]) -> dict[str, Any]:
-    left_out = left_out or (NOT_IN_ORDER_DIGEST if type(value).__name__ == "Order" else frozenset())
     found: dict[str, Any] = {}
     for name, default in _fields_of(type(value)):
         item = getattr(value, name)

@@ -79,6 +79,10 @@ class Evidence(StrEnum):
     OPERATOR = "operator"
 
 
+DIGESTED = "_digested"
+"""Where a value keeps its part of the state's digest, beside its fields."""
+
+
 @frozen(kw_only=True)
 class Replacement:
     """The terms asked for by an outstanding replacement."""
@@ -167,9 +171,9 @@ class Order:
         return divide(self.notional, self.filled) if self.filled else None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Execution:
-    """One execution as it stands now (after corrections)."""
+    """One execution as it stands now (after corrections). (It has no slots so that its part of the digest fits in.)"""
 
     order_id: OrderId
     side: Side
@@ -245,6 +249,7 @@ def revised(order: Order, **changes: Any) -> Order:
     """
     copy = object.__new__(Order)
     copy.__dict__.update(order.__dict__)
+    copy.__dict__.pop(DIGESTED, None)
     copy.__dict__.update(changes)
     return copy
 
