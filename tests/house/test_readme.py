@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -87,5 +89,8 @@ def test_the_tape_plays(tmp_path: Path) -> None:
     changed = re.sub(r'\[venues\.sim\]\nadapter = "simulated".*\nseed = 7.*\n', TOML[1], configuration)
     assert changed != configuration
     (place / "holdfast.toml").write_text(changed)
-    run(["holdfast", "run", "--for", "5s"], place)
-    assert '"quotes"' not in run(["holdfast", "status", "--json"], place)
+    run(["holdfast", "run", "--for", "7s"], place)
+    orders = json.loads(run(["holdfast", "orders", "--json"], place))
+    assert orders, "nothing was traded on the tape"
+    prices = [Decimal(order["price"]) for order in orders]
+    assert all(59_999 <= price <= 60_007 for price in prices), prices
