@@ -54,13 +54,18 @@ def test_make_run_then_verify(tmp_path: Path) -> None:
         assert "ok" in run(shlex.split(line), tmp_path).lower()
 
 
-def test_begin_your_own(tmp_path: Path) -> None:
+def test_worlds_by_their_seeds() -> None:
     for line in COMMANDS[2]:
+        assert " 0  of 3 worlds violated an invariant" in run(shlex.split(line), ROOT)
+
+
+def test_begin_your_own(tmp_path: Path) -> None:
+    for line in COMMANDS[3]:
         run(shlex.split(line), tmp_path)
 
 
 def test_no_command_is_left_out() -> None:
-    assert len(COMMANDS) == 3, "a new block of commands needs a test"
+    assert len(COMMANDS) == 4, "a new block of commands needs a test"
 
 
 @pytest.mark.parametrize("name", ["make run", "make test", "make run FOR=20s"])
