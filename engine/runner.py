@@ -154,9 +154,10 @@ class Runner:
         if not made:
             return
         self._made, self._requests = [], []
+        drafts = [encode(recorded) for recorded in made]  # what can't be written is our own bug, not an unknown commit
         begun_ns = self.clock.now_ns()
         try:
-            durable_seq = self.log.append([encode(recorded) for recorded in made])
+            durable_seq = self.log.append(drafts)
         except Exception as error:
             self.gate.close()
             self._die(error)

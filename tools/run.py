@@ -34,7 +34,6 @@ from engine.ports import Venue
 from engine.recall import find_order, lend
 from engine.runner import Runner, SendGate
 from engine.state import Recorded, State
-from engine.system import SystemState
 from engine.token import base36
 from engine.values import SECOND_NS, VenueName
 from journal.errors import CommitUnknown
@@ -188,7 +187,7 @@ class Run:
                 return EXIT_CLEAN, "killed"
             if killing and self.clock.now_ns() >= kill_end_ns:
                 return EXIT_NO_VENUE, "open orders could not be shown to be gone"
-            if self.state.system is SystemState.PAUSED and self.state.system_reason == "no_venue":
+            if self.state.system_reason == "no_venue" and not _has_reached_a_venue(self.state):
                 return EXIT_NO_VENUE, "no venue"
 
     def _stop(self, reason: str) -> None:
@@ -315,6 +314,11 @@ def die(error: BaseException) -> None:
         os.write(2, words.encode())
     finally:
         os._exit(EXIT_JOURNAL)
+
+
+def _has_reached_a_venue(state: State) -> bool:
+    """Has this process been answered? Then an outage is waited for, paused; only a start that reaches nobody ends."""
+    return any(venue.reconciled_ns >= state.started_ns for _name, venue in state.used_venues())
 
 
 def _in_flight(state: State) -> bool:

@@ -79,3 +79,19 @@ def test_the_exchange_is_killed_alone_and_with_the_engine(tmp_path: Path, seed: 
         assert session.stop(engine) == 0
         kinds = pair.finish()
     assert kinds["VenueLost"] >= KILLS // 2
+
+
+def test_an_outage_longer_than_the_start_limit_does_not_end_an_unattended_run(tmp_path: Path) -> None:
+    """69 is for a start that reaches nobody; a run waits, paused with the reason, and goes on by itself."""
+    with session_in(tmp_path) as session:
+        pair = _pair(session, 0, Random(0))
+        limited = session.config.read_text().replace("[reconcile]", '[reconcile]\nstart_limit = "1s"')
+        session.config.write_text(limited)
+        engine = session.start()
+        session.wait_state(engine, is_trading, "trading")
+        session.kill(pair.exchange)
+        session.wait_state(engine, lambda state: state.system_reason == "no_venue", "a pause for want of a venue")
+        pair.serve_again()
+        session.wait_state(engine, is_trading, "trading with the exchange that is back")
+        assert session.stop(engine) == 0
+        pair.finish()

@@ -14,6 +14,7 @@ from engine.decision import next_due_ns
 from engine.inputs import Action, Refusal, Resolution, Scope, Section, Snapshot
 from engine.order import IllegalEvent
 from engine.outbox import CancelOrder, QueryOrder, SubmitOrder, TakeSnapshot
+from engine.recall import find_order, lend
 from engine.settings import OnDrift, Reconcile, Settings
 from engine.system import SYSTEM, VENUE, SystemState, VenueState
 from engine.system_decision import STARTS_WITHOUT_TRADING_MOST
@@ -723,3 +724,43 @@ def test_every_recorded_event_has_the_next_seq() -> None:
     assert [recorded.seq for recorded in world.recorded()] == list(range(1, world.log.seq + 1))
     assert world.venue_state() == VenueState.READY
     assert isinstance(world.venue.snapshot(TakeSnapshot(seq=1, at_ns=1, venue=SIM, since_ns=0)), Snapshot)
+
+
+def test_a_flatten_closes_what_is_held_before_the_kill_is_done() -> None:
+    world = one_order()
+    world.tell(inputs.Ack(**world.head()), world.trade("10", "e1"))
+    world.venue.take(SubmitOrder)
+    held = world.state.position(world.only().instrument).quantity
+    world.command(Action.KILL, flatten=True)
+    world.wait(SECOND_NS)
+    world.answer_snapshots()
+    (closing,) = world.venue.take(SubmitOrder)
+    assert (closing.side, closing.quantity, closing.order_type) == ("sell", held, "market")
+    assert not verified(world), "the position is still open"
+    order = world.state.orders[closing.order_id]
+    world.tell(inputs.Ack(**world.head(order)), world.trade("10", "e2", order=order, side=Side.SELL))
+    world.wait(SECOND_NS)
+    world.answer_snapshots()
+    assert verified(world)
+    assert world.state.position(order.instrument).quantity == 0
+    assert system(world) == "paused"
+
+
+def test_a_late_fill_of_an_archived_order_is_booked_on_it() -> None:
+    """What left State is looked up in the journal, and its earlier executions are not booked again."""
+    world = one_order()
+    order = world.only()
+    world.tell(inputs.Ack(**world.head()), world.trade("4", "e1"), inputs.Canceled(**world.head()))
+    late, again = world.trade("3", "e2"), world.trade("4", "e1")
+    world.runner._record([events.OrderArchived(order_id=order.order_id)], world.clock.now_ns())
+    assert order.order_id not in world.state.orders
+    world.tell(late)
+    assert world.recorded()[-1].event.kind == "ArchivedOrderReported"
+    about = [entry for entry in world.log.read() if entry.subject == order.order_id]
+    found = find_order(order.order_id, about, lend(world.state))
+    assert found is not None
+    world.tell(found)
+    assert [request.client_order_id for request in world.venue.take(QueryOrder)] == [order.client_order_id]
+    world.tell(again, late)
+    assert world.state.orders[order.order_id].filled == 7
+    assert world.state.position(order.instrument).quantity == 7

@@ -174,7 +174,8 @@ def test_a_program_that_is_started_does_not_keep_the_lock(tmp_path: Path) -> Non
     journal = begin(tmp_path)
     with subprocess.Popen(child("sys.stdin.read()"), stdin=subprocess.PIPE, close_fds=False) as process:
         journal.close()
-        again = begin(tmp_path)
+        again = begin(tmp_path)  # raises JournalLocked if the program held on
+        assert again.is_owner()
         again.close()
         process.communicate()
 

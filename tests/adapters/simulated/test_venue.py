@@ -154,7 +154,7 @@ def test_an_ack_on_both_channels() -> None:
     with Counterpart(options(ack_on=AckOn.BOTH)) as engine:
         engine.wait(inputs.VenueConnected)
         engine.submit("a", FAR)
-        engine.wait(inputs.Ack, nth=2)
+        assert engine.wait(inputs.Ack, nth=2).client_order_id == "a"
 
 
 def test_a_closed_gate_lets_nothing_through_but_questions() -> None:
