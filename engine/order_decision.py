@@ -20,9 +20,9 @@ from engine.order import (
     Pending,
 )
 from engine.order_effects import EFFECTS, SAY_AGAIN_NS, bounded, surprise, surprise_order
-from engine.order_guards import GUARDS, Look, OperatorResolved
+from engine.order_guards import GUARDS, Look, OperatorResolved, can_arrive_no_more
 from engine.state import State
-from engine.tables import Cell
+from engine.tables import Cell, Table
 from engine.token import TOKEN_LENGTH, journal_mark, order_id, parse_token
 from engine.values import InstrumentName, OrderId, OrderType, TimeInForce
 
@@ -112,22 +112,30 @@ def _is_possible(report: Any) -> bool:
 
 
 def _by_table(look: Look, name: str) -> Iterator[Event]:
-    cells = _cells(look.order, name)
-    for cell in cells:
+    cell = find_way(look, name)
+    if cell is None:
+        detail = f"{name} does not fit an order that is {look.order.status}"
+        yield from surprise_order(look, f"unexpected_{name}", detail)
+    elif cell.effect:
+        yield from EFFECTS[cell.effect](look)
+
+
+def find_way(look: Look, name: str) -> Cell | None:
+    """The way that a report takes: the first whose guard holds; None where the tables have no row for it."""
+    table, state = table_of(look.order, name)
+    for cell in table.find(state, name):
         if not cell.guard or GUARDS[cell.guard](look):
-            if cell.effect:
-                yield from EFFECTS[cell.effect](look)
-            return
-    detail = f"{name} does not fit an order that is {look.order.status}"
-    yield from surprise_order(look, f"unexpected_{name}", detail)
+            return cell
+    return None
 
 
-def _cells(order: Order, name: str) -> tuple[Cell, ...]:
+def table_of(order: Order, name: str) -> tuple[Table, str]:
+    """Which of the three tables a report is looked up in, and the order's state there."""
     if name in CANCEL.reports:
-        return CANCEL.find(order.pending_cancel, name)
+        return CANCEL, order.pending_cancel
     if name in REPLACE.reports:
-        return REPLACE.find(order.pending_replace, name)
-    return LIFE.find(order.status, name)
+        return REPLACE, order.pending_replace
+    return LIFE, order.status
 
 
 def _release_cancel(state: State, order_id: OrderId, now_ns: int) -> Iterator[Event]:
@@ -142,7 +150,6 @@ def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusRepo
     order = state.orders[order_id]
     if not (order.is_open and report.status.is_open) or order.reported_filled > order.filled:
         return
-    window_ns = _window_ns(state, order)
     if order.pending_replace is not Pending.NONE and order.replacement is not None:
         asked = order.replacement
         if (report.quantity, report.price) == (asked.quantity, asked.price):
@@ -151,13 +158,15 @@ def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusRepo
                 venue_order_id=report.venue_order_id, transact_ns=report.transact_ns, raw=report.raw,
             )  # fmt: skip
             yield from _by_table(Look(state, order, replaced, now_ns), "replaced")
-        elif order.pending_replace is Pending.IN_DOUBT and order.queried_ns > order.replace_ns + window_ns:
+        elif order.pending_replace is Pending.IN_DOUBT and can_arrive_no_more(
+            Look(state, order, report, now_ns), order.replace_ns
+        ):
             yield from _by_table(Look(state, order, NotEffective(), now_ns), "replace_not_effective")
     elif order.origin is Origin.OURS and (report.quantity, report.price) != (order.quantity, order.price):
         detail = f"the venue works {report.quantity} at {report.price}, the books {order.quantity} at {order.price}"
         yield from surprise(state, order_id, "terms_differ", detail, report.raw, now_ns)
     order = state.orders[order_id]
-    if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + window_ns:
+    if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + _window_ns(state, order):
         yield from _by_table(Look(state, order, NotEffective(), now_ns), "cancel_not_effective")
 
 

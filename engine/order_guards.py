@@ -79,7 +79,7 @@ def _vanished_before(look: Look) -> bool:
     noted_ns = look.state.said.get(f"vanished/{look.order.order_id}")
     return (
         noted_ns is not None
-        and look.report.asked_ns > noted_ns
+        and min(look.report.asked_ns, look.now_ns) > noted_ns
         and look.order.reported_filled <= look.order.filled
         and _proves_absence(look)
     )
@@ -93,7 +93,37 @@ def _proves_absence(look: Look) -> bool:
     policy, order = description.absence, look.order
     replaces = order.pending_replace is not Pending.NONE
     since_ns = max(order.requested_ns, order.replace_ns) if replaces else order.requested_ns
-    return look.report.asked_ns >= since_ns + policy.after_ns and set(policy.sources) <= set(look.report.sources)
+    return can_arrive_no_more(look, since_ns) and set(policy.sources) <= set(look.report.sources)
+
+
+def can_arrive_no_more(look: Look, since_ns: int) -> bool:
+    """Was this answered when a request from `since_ns` could not be carried out any more?
+
+    By our clock the absence policy's time had passed when the question left; by the venue's own clock, which is the one
+    that judges a request's expiry, it had expired. Ours alone proves nothing: it may have jumped since the request.
+    """
+    report, description = look.report, look.state.venues[look.order.venue].description
+    if description is None or report.asked_ns is None or report.asked_ns < since_ns + description.absence.after_ns:
+        return False
+    expires_ns = since_ns + look.state.settings.orders.expiry_ns
+    return report.answered_ns is None or bool(report.answered_ns > expires_ns)
+
+
+def _answers_another(look: Look) -> bool:
+    """It names a replacement that is neither the outstanding one nor, where none is, the last."""
+    named, order = getattr(look.report, "new_client_order_id", None), look.order
+    if named is None:
+        return False
+    if order.replacement is not None:
+        return bool(named != order.replacement.client_order_id)
+    return bool(order.replacement_ids) and named in order.replacement_ids[:-1]
+
+
+def _is_replaced_already(look: Look) -> bool:
+    """The same answer again: nothing is outstanding, and these terms are in force."""
+    order, report = look.order, look.report
+    answered = report.new_client_order_id is not None and order.replacement is None
+    return answered and (order.quantity, order.price) == (report.quantity, report.price)
 
 
 GUARDS: dict[str, Callable[[Look], bool]] = {
@@ -113,6 +143,9 @@ GUARDS: dict[str, Callable[[Look], bool]] = {
     "completes_without": lambda look: look.filled_with(ZERO) >= look.order.quantity,
     "was_closed": lambda look: look.order.closed_as is not None,
     "has_fee": lambda look: look.own_execution is not None and look.own_execution.fee is not None,
+    "answers_another": _answers_another,
+    "is_answered_already": lambda look: look.report.new_client_order_id in look.order.replacement_ids,
+    "is_replaced_already": _is_replaced_already,
     "is_filled_by_quantity": lambda look: bool(look.order.filled) and look.report.quantity <= look.order.filled,
     "misses_fills": lambda look: look.report.filled is not None and look.report.filled > look.order.filled,
     "says_canceled": lambda look: look.report.status == "canceled",

@@ -127,6 +127,8 @@ LIFE = Table(
                ("has_fills", PARTIALLY_FILLED, "restate"), ("", NEW, "restate")),
         *_rows(ACTIVE, "triggered", ("", SAME, "trigger")),
         *_rows(HALTED, "triggered", ("has_fills", PARTIALLY_FILLED, "resume"), ("", NEW, "resume")),
+        *_rows(WORKING, "replaced", ("answers_another", SAME, "")),
+        *_rows(ACTIVE, "replaced", ("is_replaced_already", SAME, "")),
         *_rows(OPEN, "replaced", ("is_filled_by_quantity", FILLED, "replace"),
                ("has_fills", PARTIALLY_FILLED, "replace"), ("", NEW, "replace")),
         # The outcome of the order's own request is unknown. Never sent again under a new id.
@@ -190,14 +192,20 @@ REPLACE = Table(
     _NONE,
     [
         Row((_NONE,), "replace_requested", _SENT, "request_replace", "is_working"),
+        Row((_NONE,), "replace_acked", SAME, "", "is_answered_already"),
+        Row(_OUTSTANDING, "replace_acked", SAME, "", "answers_another"),
         Row(_OUTSTANDING, "replace_acked", SAME, "accept_replace"),
         Row((_NONE,), "replace_acked", SAME, "", "is_terminal"),
+        Row((_NONE,), "replace_rejected", SAME, "", "is_answered_already"),
+        Row(_OUTSTANDING, "replace_rejected", SAME, "", "answers_another"),
         Row(_OUTSTANDING, "replace_rejected", _NONE, "refuse_replace"),
         Row((_NONE,), "replace_rejected", SAME, "", "is_terminal"),
+        Row((_SENT,), "outcome_unknown_replace", SAME, "", "answers_another"),
         Row((_SENT,), "outcome_unknown_replace", _DOUBT, "doubt"),
         Row((_NONE, _DOUBT), "outcome_unknown_replace", SAME),
         Row((_DOUBT,), "replace_not_effective", _NONE, "refuse_replace"),
     ],
 )
 """An outstanding replacement; `Replaced` itself is a row of LIFE. In doubt it is settled by what a query shows after
-the request's expiry: the new terms (then it is replaced) or the old ones (`replace_not_effective`)."""
+the request's expiry: the new terms (then it is replaced) or the old ones (`replace_not_effective`). A late answer to an
+earlier request says nothing of the one that is outstanding."""

@@ -129,7 +129,9 @@ class CancelRejected(Report):
 
 @frozen(kw_only=True)
 class ReplaceAcked(Report):
-    """ExecType(150)=PendingReplace."""
+    """ExecType(150)=PendingReplace. `new_client_order_id` names the request that is answered, where it is known."""
+
+    new_client_order_id: ClientOrderId | None = None
 
 
 @frozen(kw_only=True)
@@ -144,10 +146,12 @@ class Replaced(Report):
 
 @frozen(kw_only=True)
 class ReplaceRejected(Report):
-    """MsgType(35)=9 with CxlRejResponseTo(434)=2."""
+    """MsgType(35)=9 with CxlRejResponseTo(434)=2. `new_client_order_id` names the request that is answered, where it is
+    known: a refusal that comes late must not be taken for the answer to a newer request."""
 
     refusal: Refusal = Refusal.TOO_LATE
     reason: str = ""
+    new_client_order_id: ClientOrderId | None = None
 
 
 @frozen(kw_only=True)
@@ -189,10 +193,13 @@ class RequestKind(StrEnum):
 
 @frozen(kw_only=True)
 class OutcomeUnknown(Report):
-    """A request left, or may have left, and its reply is lost: timeout, disconnect, server error, restart."""
+    """A request left, or may have left, and its reply is lost: timeout, disconnect, server error, restart.
+
+    `new_client_order_id` names the replacement that it is about, where it is known."""
 
     request: RequestKind
     cause: str
+    new_client_order_id: ClientOrderId | None = None
 
 
 class VenueStatus(StrEnum):
@@ -220,7 +227,11 @@ _OPEN_AT_VENUE = frozenset(
 
 @frozen(kw_only=True)
 class StatusReport(Report):
-    """ExecType(150)=OrderStatus: a row of the venue's order list, or the answer to a query. `filled` is CumQty(14)."""
+    """ExecType(150)=OrderStatus: a row of the venue's order list, or the answer to a query. `filled` is CumQty(14).
+
+    `asked_ns` is when the query left, by our clock, `answered_ns` when it was answered, by the venue's; None in a list,
+    which may be older than it says and proves nothing by what it does not show.
+    """
 
     status: VenueStatus
     side: Side
@@ -229,17 +240,21 @@ class StatusReport(Report):
     quantity: Decimal
     filled: Decimal
     price: Decimal | None = None
+    asked_ns: int | None = None
+    answered_ns: int | None = None
 
 
 @frozen(kw_only=True)
 class NotFound(Report):
     """A successful, complete answer that does not know the order. A failed query is not a NotFound.
 
-    `asked_ns` is when the question left; `sources` are the questions that were answered in full and in the negative.
+    `asked_ns` is when the question left, by our clock, `answered_ns` when it was answered, by the venue's, where it
+    says so; `sources` are the questions that were answered in full and in the negative.
     """
 
     asked_ns: int
     sources: tuple[Source, ...]
+    answered_ns: int | None = None
 
 
 @frozen(kw_only=True)

@@ -6,12 +6,13 @@ rule does not move the others. Counting begins at 1, anew whenever the faults ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
 
 from attrs import field, fields, frozen
+from attrs.converters import optional
 
 from engine.values import SECOND_NS, Duration, duration
 
@@ -72,6 +73,10 @@ class Rule:
     by_ns: int | None = None
 
 
+def _read_names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(names)
+
+
 _RULE_KEYS = {"at", "every", "permille", "on", "by"}
 
 
@@ -99,6 +104,9 @@ class Faults:
     Replies: `lose_reply`, `delay_reply`, `duplicate_reply`, `error_reply` (done, but answered by an error).
     Frames: `drop`, `delay`, `duplicate`, `reorder` (the next goes first). `disconnect` cuts the line once a request
     has been carried out, or instead of a frame.
+
+    `only` narrows all rules to some messages, each named as "FAULT KIND NUMBER" (such as "lose_reply place 3"): what
+    is left of a long list of faults once those that do not matter are taken out of it.
     """
 
     lose_request: Any = field(factory=Rule, converter=_read_rule)
@@ -118,6 +126,7 @@ class Faults:
     disconnect: Any = field(factory=Rule, converter=_read_rule)
     lag_ns: Duration = _NO_LAG
     seed: int = 0
+    only: frozenset[str] | None = field(default=None, converter=optional(_read_names))
 
     def __attrs_post_init__(self) -> None:
         for name, (_, may) in SCOPES.items():
@@ -156,11 +165,29 @@ def what_happens(faults: Faults, kind: Kind, counter: int) -> Fate:
     >>> what_happens(Faults(lose_reply=[3]), Kind.PLACE, 3).lose_reply
     True
     """
-    hit = [name for name in SCOPES if _hits(faults, name, kind, counter)]
-    if not hit:
+    return fate_of(faults, strikes(faults, kind, counter))
+
+
+def strikes(faults: Faults, kind: Kind, counter: int) -> list[str]:
+    """The names of the faults that happen to the `counter`-th message of its kind.
+
+    >>> strikes(Faults(lose_reply=[3], busy={"every": 3}), Kind.PLACE, 3)
+    ['busy', 'lose_reply']
+    """
+    return [name for name in SCOPES if _hits(faults, name, kind, counter)]
+
+
+def strike_name(fault: str, kind: Kind, counter: int) -> str:
+    """One fault of one message, as `Faults.only` names it."""
+    return f"{fault} {kind} {counter}"
+
+
+def fate_of(faults: Faults, struck: list[str]) -> Fate:
+    """What those faults amount to for a message."""
+    if not struck:
         return _FINE
     fate: dict[str, Any] = {}
-    for name in hit:
+    for name in struck:
         if name in _TIMED:
             by_ns = getattr(faults, name).by_ns
             fate[f"{name}_ns"] = _DELAY_NS if by_ns is None else by_ns
@@ -172,6 +199,8 @@ def what_happens(faults: Faults, kind: Kind, counter: int) -> Fate:
 def _hits(faults: Faults, name: str, kind: Kind, counter: int) -> bool:
     rule: Rule = getattr(faults, name)
     if kind not in (SCOPES[name][0] if rule.on is None else rule.on):
+        return False
+    if faults.only is not None and strike_name(name, kind, counter) not in faults.only:
         return False
     if counter in rule.at or (rule.every and counter % rule.every == 0):
         return True

@@ -7,6 +7,7 @@ out a latency after that. What may go wrong on the way is the faults' to say, by
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from attrs import define, evolve, frozen
 
 from adapters.simulated import wire
 from adapters.simulated.exchange import Answer, Exchange, Told
-from adapters.simulated.faults import Fate, Faults, Kind, read_faults, what_happens
+from adapters.simulated.faults import Fate, Faults, Kind, fate_of, read_faults, strikes
 from engine.inputs import BookDelta, BookSnapshot, Quote, Section, TradeTick
 from engine.values import SECOND_NS
 
@@ -67,11 +68,28 @@ class _Line:
     held_until_ns: int = 0
 
 
+Message = wire.Ask | wire.Frame
+
+
+@frozen
+class Strike:
+    """One fault that happened to one message, the `counter`-th of its kind."""
+
+    fault: str
+    kind: Kind
+    counter: int
+    message: Message
+
+
 class Gateway:
-    """The exchange as its clients reach it. One thread at a time; every method names its instant."""
+    """The exchange as its clients reach it. One thread at a time; every method names its instant.
+
+    `struck` is told of every fault that happens; it decides nothing.
+    """
 
     def __init__(self, exchange: Exchange, latency_ns: int, faults: Faults) -> None:
         self._exchange, self._latency_ns, self._faults = exchange, latency_ns, faults
+        self.struck: Callable[[Strike], None] | None = None
         self._counts: Counter[Kind] = Counter()
         self._lines: dict[int, _Line] = {}
         self._arrivals: list[tuple[int, int, _Arrival]] = []
@@ -88,7 +106,7 @@ class Gateway:
 
     def send(self, connection: int, number: int, request: wire.Ask, at_ns: int) -> None:
         """A client's request leaves it at an instant."""
-        fate = self._fate(_REQUEST_KINDS.get(type(request)))
+        fate = self._fate(_REQUEST_KINDS.get(type(request)), request)
         if not fate.lose_request:
             arrives_ns = at_ns + self._latency_ns + fate.delay_request_ns
             self._order += 1
@@ -99,6 +117,10 @@ class Gateway:
         self._faults, self._counts = faults, Counter()
         self._outgoing = [entry for entry in self._outgoing if not isinstance(entry[2].frame, _MARKET_FRAMES)]
         self._outgoing.sort()
+
+    def go_on_counting(self, counts: Counter[Kind]) -> None:
+        """Number messages on from there: an exchange that was restarted does not meet the same faults again."""
+        self._counts = counts
 
     def advance(self, to_ns: int) -> list[Delivery]:
         """Everything that comes out up to and with an instant, in order."""
@@ -195,7 +217,7 @@ class Gateway:
     def _tell(self, told: list[Told]) -> None:
         """Everyone who said hello is told; a frame has one fate for all of them."""
         for at_ns, frame in told:
-            fate = self._fate(_kind_of(frame))
+            fate = self._fate(_kind_of(frame), frame)
             if fate.drop and not fate.disconnect:
                 continue
             for connection, line in self._lines.items():
@@ -226,11 +248,16 @@ class Gateway:
             self._put(at_ns, connection, None, line.held)
             line.held = None
 
-    def _fate(self, kind: Kind | None) -> Fate:
+    def _fate(self, kind: Kind | None, message: Message) -> Fate:
         if kind is None:
             return _FINE
         self._counts[kind] += 1
-        return what_happens(self._faults, kind, self._counts[kind])
+        counter = self._counts[kind]
+        found = strikes(self._faults, kind, counter)
+        if self.struck is not None:
+            for fault in found:
+                self.struck(Strike(fault, kind, counter, message))
+        return fate_of(self._faults, found)
 
     def _put(self, at_ns: int, connection: int, number: int | None, frame: wire.Frame | Cut) -> None:
         self._order += 1

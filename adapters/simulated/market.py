@@ -79,9 +79,10 @@ class Market(Protocol):
 
 
 class GeneratedMarket:
-    """All symbols move together, ten times a second."""
+    """All symbols move together, every `every_ns`: a multiple of 100 ms."""
 
-    def __init__(self, seed: int, traded: Iterable[Terms]) -> None:
+    def __init__(self, seed: int, traded: Iterable[Terms], every_ns: int = STEP_NS) -> None:
+        self._every = every_ns // STEP_NS
         self._generators = {each.instrument.symbol: Generator(seed, each) for each in traded}
         self._shown: dict[str, Shown] = {}
         self._step = 0
@@ -91,13 +92,14 @@ class GeneratedMarket:
         return None
 
     def next_ns(self) -> int | None:
-        return (self._step + 1) * STEP_NS
+        return (self._step + self._every) * STEP_NS
 
     def seek(self, to_ns: int) -> None:
-        self._step = to_ns // STEP_NS
+        step = to_ns // STEP_NS
+        self._step = step - step % self._every
 
     def play(self) -> Instant:
-        self._step += 1
+        self._step += self._every
         frames: list[MarketFrame] = []
         for symbol in self._generators:
             shown = self._now(symbol)

@@ -25,7 +25,7 @@ def open_market(
     """The market that the options ask for. Raises `ValueError` where a tape can't be read or is missing."""
     traded = {symbol: terms(symbol, options.instruments.get(symbol, Listing())) for symbol in symbols}
     if options.tape is None:
-        return GeneratedMarket(options.seed, traded.values()), traded
+        return GeneratedMarket(options.seed, traded.values(), options.every_ns), traded
     return open_tapes(options.tape, options.speed, traded, Path(directory)), traded
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from attrs import Factory, field, frozen
 
 from adapters.simulated.faults import Faults
+from adapters.simulated.generator import STEP_NS
 from adapters.simulated.listing import Listing
 from engine.values import MILLISECOND_NS, ONE, SECOND_NS, ZERO, Duration, exact
 
@@ -78,6 +79,7 @@ def _read_tape_file(value: Any) -> TapeFile:
 
 
 _LATENCY_NS = Duration(2 * MILLISECOND_NS)
+_EVERY_NS = Duration(STEP_NS)
 _TIMEOUT_NS = Duration(SECOND_NS)
 _NO_FAULTS = Faults()
 
@@ -86,12 +88,14 @@ _NO_FAULTS = Faults()
 class SimulatedOptions:
     """Everything that can be set of the exchange, and of how its client reaches it.
 
-    With `url` the exchange runs in another process (`holdfast venue simulated`) and its options there count.
+    `every_ns` is how often a generated market moves, a multiple of 100 ms. With `url` the exchange runs in another
+    process (`holdfast venue simulated`) and its options there count.
     """
 
     seed: int = 7
     tape: Any = field(default=None, converter=_read_tapes)
     speed: str = "1"
+    every_ns: Duration = _EVERY_NS
     latency_ns: Duration = _LATENCY_NS
     request_timeout_ns: Duration = _TIMEOUT_NS
     fees: FeeRates = FeeRates()
@@ -105,6 +109,8 @@ class SimulatedOptions:
     def __attrs_post_init__(self) -> None:
         if self.speed != "step" and exact(self.speed) <= 0:
             raise ValueError(f'speed {self.speed!r} must be above 0, or "step"')
+        if self.every_ns <= 0 or self.every_ns % STEP_NS:
+            raise ValueError(f"every is a multiple of 100ms, not {self.every_ns} ns")
         if self.url is not None:
             _check_url(self.url)
         for asset, amount in self.balances.items():

@@ -63,6 +63,7 @@ _REFUSED: dict[RequestKind, Callable[..., Input]] = {
 }
 
 
+_REPLACE_ANSWERS = (inputs.ReplaceAcked, inputs.ReplaceRejected)
 _AboutOrder = outbox.SubmitOrder | outbox.CancelOrder | outbox.ReplaceOrder | outbox.QueryOrder
 
 
@@ -139,7 +140,10 @@ class Translator:
                 return inputs.SnapshotFailed(venue=self._venue, asked_seq=request.seq, cause=cause)
             case _:
                 kind = _REQUEST_KINDS[type(request)]
-                return inputs.OutcomeUnknown(**self._asked(request), request=kind, cause=cause)
+                named = request.new_client_order_id if isinstance(request, outbox.ReplaceOrder) else None
+                return inputs.OutcomeUnknown(
+                    **self._asked(request), request=kind, cause=cause, new_client_order_id=named
+                )
 
     def reply(self, request: outbox.Request, frame: wire.Message) -> list[Input]:
         """What the answer to a request means."""
@@ -151,7 +155,10 @@ class Translator:
             case wire.AccountAnswer() if isinstance(request, outbox.TakeSnapshot):
                 return [self._snapshot(request, frame)]
             case _:
-                return [self.frame(frame, 0)]
+                found = self.frame(frame, 0)
+                if isinstance(request, outbox.ReplaceOrder) and isinstance(found, _REPLACE_ANSWERS):
+                    found = evolve(found, new_client_order_id=request.new_client_order_id)
+                return [found]
 
     def frame(self, frame: wire.Message, received_ns: int) -> Input:
         """What a frame means by itself."""
@@ -199,8 +206,12 @@ class Translator:
     def _order(self, request: outbox.QueryOrder, answer: wire.OrderAnswer) -> list[Input]:
         """Executions first, so that the status finds them booked."""
         if answer.order is None:
-            return [inputs.NotFound(**self._asked(request), asked_ns=request.at_ns, sources=SOURCES)]
-        return [*(self._trade(executed) for executed in answer.executions), self._row(answer.order)]
+            absent = inputs.NotFound(
+                **self._asked(request), asked_ns=request.at_ns, answered_ns=answer.at_ns, sources=SOURCES
+            )
+            return [absent]
+        status = evolve(self._row(answer.order), asked_ns=request.at_ns, answered_ns=answer.at_ns)
+        return [*(self._trade(executed) for executed in answer.executions), status]
 
     def _snapshot(self, request: outbox.TakeSnapshot, answer: wire.AccountAnswer) -> inputs.Snapshot:
         return inputs.Snapshot(

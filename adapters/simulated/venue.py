@@ -157,13 +157,17 @@ class SimulatedVenue:
 
     def due_ns(self) -> int:
         """When `turn` has something to do by itself."""
-        times = [self._clock() + WAKE_NS, self._in_flight.due_ns()]
         if not self._is_linked:
-            times.append(self._retry_ns)
-        return min(at_ns for at_ns in times if at_ns is not None)
+            due_ns = self._retry_ns
+        elif self._is_welcome:
+            due_ns = self._measure_ns
+        else:
+            due_ns = self._asked_ns() + HELLO_NS + 1
+        timeout_ns = self._in_flight.due_ns()
+        return due_ns if timeout_ns is None else min(due_ns, timeout_ns)
 
     def _wait_seconds(self, now_ns: int) -> float:
-        return max(0, self.due_ns() - now_ns) / SECOND_NS
+        return min(max(0, self.due_ns() - now_ns), WAKE_NS) / SECOND_NS
 
     def _wake(self) -> None:
         with suppress(Full):  # then the thread has something to do anyway

@@ -284,6 +284,8 @@ def test_every_row_of_the_life_table_is_driven_by_the_matrix() -> None:
           "was_closed") for state in OrderStatus),  # test_busts
         *((state, "trade_correct", "was_closed") for state in OrderStatus),  # test_busts
         *((state, "fee_reported", "has_fee") for state in OrderStatus),  # test_a_fee_is_charged_once
+        # test_a_late_answer_about_an_earlier_replacement, test_a_replacement_is_told_twice
+        *((state, "replaced", guard) for guard in ("answers_another", "is_replaced_already") for state in OrderStatus),
         # test_a_correction_of_another_orders_execution_changes_neither
         *((state, report, "is_unknown_execution") for state in ("filled", "partially_filled")
           for report in ("trade_correct", "trade_cancel", "fee_reported")),
@@ -575,10 +577,85 @@ def test_replace_overlay(pending: str, report: Any, after: str, quantity: str, m
 def test_a_replacement_that_can_have_no_effect_any_more_is_over() -> None:
     bench, order = _with_replace("in_doubt")
     bench.wait(ABSENT_AFTER_NS + 1)
-    assert kinds(bench.about(order, status("new"))) == []  # it may be the answer to a question from before
-    bench.book(events.OrderQueried(order_id=order, why="still in doubt"))
-    assert kinds(bench.about(order, status("new"))) == ["ReplaceRefused", "OrderQueried"]
+    asked_ns = bench.order(order).replace_ns + ABSENT_AFTER_NS
+    expires_ns = bench.order(order).replace_ns + bench.state.settings.orders.expiry_ns
+    for proves_nothing in (
+        status("new"),  # a row of a list: it may be older than it says
+        status("new", asked_ns=asked_ns - 1, answered_ns=expires_ns + 1),  # an answer to a question from before
+        status("new", asked_ns=asked_ns, answered_ns=expires_ns),  # the venue may still carry it out
+    ):
+        assert kinds(bench.about(order, proves_nothing)) == []
+    proof = status("new", asked_ns=asked_ns, answered_ns=expires_ns + 1)
+    assert kinds(bench.about(order, proof)) == ["ReplaceRefused", "OrderQueried"]
     assert bench.order(order).exposure == d(10)
+
+
+def test_a_clock_that_jumped_proves_no_absence() -> None:
+    """Whether a request has expired is for the venue's clock to say: ours may have been put forward since."""
+    bench = Bench()
+    order = bench.stand("DBT")
+    expires_ns = bench.order(order).requested_ns + bench.state.settings.orders.expiry_ns
+    assert kinds(bench.about(order, evolve(proof(bench), answered_ns=expires_ns))) == []
+    assert kinds(bench.about(order, evolve(proof(bench), answered_ns=expires_ns + 1))) == ["OrderVoided"]
+
+
+FIRST, SECOND = ClientOrderId("c-first"), ClientOrderId("c-second")
+
+
+def _with_two_replacements(stand: str = "NEW") -> tuple[Bench, OrderId]:
+    """The first was found to have no effect, the second is outstanding."""
+    bench = Bench()
+    order = bench.stand(stand)
+    for name, quantity in ((FIRST, d(12)), (SECOND, d(15))):
+        bench.book(events.ReplaceRequested(
+            order_id=order, new_client_order_id=name, quantity=quantity, price=d(101), by="x"
+        ))  # fmt: skip
+        if name is FIRST:
+            bench.book(events.ReplaceRefused(order_id=order, reason="not effective"))
+    return bench, order
+
+
+LATE = [
+    inputs.ReplaceRejected(**head(), new_client_order_id=FIRST),
+    inputs.ReplaceAcked(**head(), new_client_order_id=FIRST),
+    evolve(unknown("replace"), new_client_order_id=FIRST),
+    evolve(replaced("12", "101"), new_client_order_id=FIRST),
+]
+
+
+@pytest.mark.parametrize("report", LATE, ids=lambda report: type(report).__name__)
+@pytest.mark.parametrize("stand", ["NEW", "PAR", "SUS", "DFD"])
+def test_a_late_answer_about_an_earlier_replacement_says_nothing_of_this_one(stand: str, report: Any) -> None:
+    """A refusal that was delayed once freed the exposure of a newer replacement, which the venue had carried out."""
+    bench, order = _with_two_replacements(stand)
+    before = bench.order(order)
+    assert kinds(bench.about(order, report)) == []
+    assert bench.order(order) == before
+    assert bench.order(order).exposure == d(15) - before.filled
+    assert kinds(bench.about(order, evolve(replaced("15", "101"), new_client_order_id=SECOND))) == ["OrderReplaced"]
+    assert bench.order(order).quantity == d(15)
+
+
+@pytest.mark.parametrize("report", LATE[:3], ids=lambda report: type(report).__name__)
+def test_a_late_answer_finds_nothing_outstanding(report: Any) -> None:
+    bench, order = _with_two_replacements()
+    bench.about(order, inputs.ReplaceRejected(**head(), new_client_order_id=SECOND))
+    before = bench.order(order)
+    assert kinds(bench.about(order, report)) == []
+    assert bench.order(order) == before
+
+
+@pytest.mark.parametrize("stand", ["NEW", "PAR"])
+def test_a_replacement_is_told_twice(stand: str) -> None:
+    bench, order = _with_two_replacements(stand)
+    told = evolve(replaced("15", "101"), new_client_order_id=SECOND)
+    assert [kinds(bench.about(order, told)) for _ in range(2)] == [["OrderReplaced"], []]
+
+
+def test_a_replacement_that_was_believed_to_be_over_is_a_fact_when_it_is_told() -> None:
+    bench, order = _with_two_replacements()
+    bench.about(order, inputs.ReplaceRejected(**head(), new_client_order_id=SECOND))
+    assert kinds(bench.about(order, evolve(replaced("15", "101"), new_client_order_id=SECOND))) == ["OrderReplaced"]
 
 
 def test_a_replacement_is_found_by_its_own_id() -> None:

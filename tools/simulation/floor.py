@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import evolve
 
 from adapters.simulated import wire
-from adapters.simulated.faults import Faults
-from adapters.simulated.gateway import Cut, Delivery, Gateway
+from adapters.simulated.faults import Faults, Kind
+from adapters.simulated.gateway import Cut, Delivery, Gateway, Strike
 from adapters.simulated.link import Lost, Odd, Received
 from adapters.simulated.opening import open_gateway
-from adapters.simulated.options import SimulatedOptions
 from engine.ports import VenueUnreachable
-from engine.values import MILLISECOND_NS, InstrumentName
+from engine.values import MILLISECOND_NS
 from tools.simulation.clock import VirtualClock
 from tools.simulation.log import MemoryLog
+from tools.simulation.plan import Site
 
 Receive = Callable[[Delivery], None]
 ASK_STEPS = 100
@@ -25,18 +27,25 @@ class VirtualFloor:
     """An exchange that can die and come back; what was in its queues is lost with it, its ledger is not."""
 
     def __init__(
-        self, clock: VirtualClock, options: SimulatedOptions, symbols: Mapping[InstrumentName, str], log: MemoryLog
+        self, clock: VirtualClock, site: Site, directory: str, log: MemoryLog, struck: Callable[[Strike], None]
     ) -> None:
         self.clock, self.log = clock, log
-        self._options, self._symbols = options, tuple(dict.fromkeys(symbols.values()))
+        self._options, self._symbols = site.options, tuple(dict.fromkeys(site.symbols.values()))
+        self._directory, self._struck = directory, struck
+        self._counts: Counter[Kind] = Counter()
         self._receivers: dict[int, Receive] = {}
+        self._half_open: dict[int, tuple[int, bool]] = {}
         self._connections = 0
         self.gateway: Gateway | None = None
         self.begin()
 
     def begin(self) -> None:
         """Open the exchange on its ledger, caught up to now."""
-        self.gateway = open_gateway(self._options, self._symbols, ".", self.log, self.clock.now, self.log.journal_id)
+        self.gateway = open_gateway(
+            self._options, self._symbols, self._directory, self.log, self.clock.now, self.log.journal_id
+        )
+        self.gateway.go_on_counting(self._counts)
+        self.gateway.struck = self._struck
 
     def end_faults(self) -> None:
         """From here on every message arrives, also after the next death."""
@@ -47,9 +56,15 @@ class VirtualFloor:
     def end(self) -> None:
         """The exchange's process dies: every connection is cut."""
         self.gateway = None
-        for connection, receive in list(self._receivers.items()):
-            receive(Delivery(self.clock.now, connection, None, Cut("the exchange died")))
-        self._receivers.clear()
+        for connection in list(self._receivers):
+            self._cut(connection, "the exchange died")
+
+    def half_open(self, until_ns: int, *, is_deaf: bool) -> int:
+        """Every connection loses one direction until it is given up: the clients are deaf (what they send arrives, they
+        hear nothing), or mute as well (nothing arrives anywhere). How many there are."""
+        for connection in self._receivers:
+            self._half_open[connection] = (until_ns, is_deaf)
+        return len(self._receivers)
 
     def connect(self, receive: Receive) -> int:
         """A new connection; raises `VenueUnreachable` while the exchange is dead."""
@@ -63,6 +78,7 @@ class VirtualFloor:
     def disconnect(self, connection: int) -> None:
         """The client is gone; what it sent still arrives."""
         self._receivers.pop(connection, None)
+        self._half_open.pop(connection, None)
         if self.gateway is not None:
             self.gateway.disconnect(connection)
 
@@ -70,32 +86,55 @@ class VirtualFloor:
         """A request leaves the client now; raises `VenueUnreachable`."""
         if self.gateway is None or connection not in self._receivers:
             raise VenueUnreachable("not connected")
-        self.gateway.send(connection, number, request, self.clock.now)
+        _until_ns, is_deaf = self._half_open.get(connection, (0, True))
+        if is_deaf:
+            self.gateway.send(connection, number, request, self.clock.now)
 
     def turn(self) -> bool:
         """Deliver what has come out by now; False if nothing has."""
+        given_up = [c for c, (until_ns, _is_deaf) in self._half_open.items() if until_ns <= self.clock.now]
+        for connection in given_up:
+            self._cut(connection, "keepalive timeout")
         if self.gateway is None:
-            return False
+            return bool(given_up)
         due = self.gateway.advance(self.clock.now)
         for delivery in due:
+            if delivery.connection in self._half_open:
+                continue
             receive = self._receivers.get(delivery.connection)
             if isinstance(delivery.frame, Cut):
                 self._receivers.pop(delivery.connection, None)
             if receive is not None:
                 receive(delivery)
-        return bool(due)
+        return bool(due) or bool(given_up)
 
     def next_ns(self) -> int | None:
         """When something comes out next."""
-        return None if self.gateway is None else self.gateway.next_ns()
+        times = [until_ns for until_ns, _is_deaf in self._half_open.values()]
+        gateway_ns = None if self.gateway is None else self.gateway.next_ns()
+        return min(times if gateway_ns is None else [*times, gateway_ns], default=None)
+
+    def _cut(self, connection: int, cause: str) -> None:
+        receive = self._receivers.pop(connection, None)
+        self._half_open.pop(connection, None)
+        if self.gateway is not None:
+            self.gateway.disconnect(connection)
+        if receive is not None:
+            receive(Delivery(self.clock.now, connection, None, Cut(cause)))
 
 
 class VirtualLink:
-    """A client's link to the floor, without a thread."""
+    """A client's link to the floor, without a thread. `before_send` may raise, to stop the process there.
 
-    def __init__(self, floor: VirtualFloor) -> None:
-        self._floor = floor
+    While `is_held`, what comes in waits: the process is stopped, its connections are not.
+    """
+
+    def __init__(self, floor: VirtualFloor, before_send: Callable[[], None] = lambda: None) -> None:
+        self._floor, self._before_send = floor, before_send
         self._connection: int | None = None
+        self._waiting: list[Delivery] = []
+        self._pending: tuple[int, wire.Ask] | None = None
+        self.is_held = False
 
     def start(self) -> None:
         """Nothing to start."""
@@ -104,19 +143,36 @@ class VirtualLink:
         """Connect; raises `VenueUnreachable`."""
 
         def receive(delivery: Delivery) -> None:
-            if isinstance(delivery.frame, Cut):
+            if self.is_held:
+                self._waiting.append(delivery)
+            elif isinstance(delivery.frame, Cut):
                 self._connection = None
                 lost(delivery.frame.cause)
             else:
                 received(delivery.number, delivery.frame)
 
+        self._receive = receive
         self._connection = self._floor.connect(receive)
 
     def send(self, number: int, request: wire.Ask) -> None:
         """Send; raises `VenueUnreachable`."""
         if self._connection is None:
             raise VenueUnreachable("not connected")
+        if isinstance(request, wire.OrderRequest):
+            self._pending = (number, request)
+            self._before_send()
+            self._pending = None
         self._floor.send(self._connection, number, request)
+
+    def wake(self) -> None:
+        """The process goes on: what it was sending is sent, what waited is read."""
+        self.is_held = False
+        if self._pending is not None and self._connection is not None:
+            with suppress(VenueUnreachable):  # the exchange died meanwhile; the cut that waits says so
+                self._floor.send(self._connection, *self._pending)
+        waiting, self._waiting = self._waiting, []
+        for delivery in waiting:
+            self._receive(delivery)
 
     def ask(self, request: wire.Ask) -> wire.Message:
         """The answer to one question; time passes until it is there. Raises `VenueUnreachable`."""

@@ -1,4 +1,4 @@
-"""What must be true of a world, whatever died and whenever. Each function yields what is wrong; nothing is good."""
+"""What must be true of a world, whatever died and whenever. Each check yields what is wrong; nothing is good."""
 
 from __future__ import annotations
 
@@ -7,138 +7,108 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from adapters.simulated import ledger
-from adapters.simulated.state import fold as fold_exchange
+from adapters.simulated.state import Order as TheirOrder
+from adapters.simulated.state import State as ExchangeState
+from adapters.simulated.state import apply as apply_fact
 from engine import events
-from engine.codec import decode, decode_state, digest, encode, encode_state
-from engine.fold import apply
-from engine.order import CONFIRMED, OPEN_SET, Order, Pending
-from engine.state import State
+from engine.codec import digest, encode
+from engine.order import CONFIRMED, OPEN_SET, TERMINAL_SET, Order, Pending
+from engine.settings import Limits
+from engine.state import Recorded, State
 from engine.system import SystemState
 from engine.token import TOKEN_LENGTH
-from engine.values import ZERO, InstrumentName, OrderId, exact_arithmetic
+from engine.values import EXACT, ZERO, InstrumentName, OrderId, VenueName
 from journal import chain
 from journal.errors import JournalError
-from tools.simulation.world import VENUE, World, fold, recorded
+from tools.simulation.evidence import Book, Evidence, Seen, gather
+from tools.simulation.world import World
 
-Check = Callable[[World], Iterator[str]]
+Check = Callable[[Evidence], Iterator[str]]
 
-CLOSING = events.OrderCanceled | events.OrderExpired | events.OrderRejected | events.OrderVoided
+ENDS = events.OrderCanceled | events.OrderExpired | events.OrderRejected
+REQUESTED = events.SubmitRequested | events.ReplaceRequested
+CONFIRMED_BY_VENUE = "confirmed"
+SETTLED_BY = {
+    "OrderAccepted", "OrderRejected", "FillBooked", "OrderCanceled", "OrderExpired", "OrderVoided", "OrderResolved",
+    "OrderSuspended", "OrderDoneForDay", "OrderReplaced", "OrderRestated", "OrderTriggered",
+}  # fmt: skip
+"""The events that may end a doubt about an order: each books an answer, a proof or an operator's word."""
 
 
-def chain_is_whole(world: World) -> Iterator[str]:
-    """I2: seq gapless, chain verifies, epochs never go back."""
+# --- the journal ------------------------------------------------------------------------------------------------
+
+
+def chain_is_whole(found: Evidence) -> Iterator[str]:
+    """I2: seq gapless, chain verifies; I4: epochs never go back."""
     try:
-        for _ in chain.verify(world.log.entries, journal_id=world.log.journal_id):
+        for _ in chain.verify(found.world.log.entries, journal_id=found.world.log.journal_id):
             pass
     except JournalError as error:
         yield f"I2: {error}"
 
 
-def batches_are_whole(world: World) -> Iterator[str]:
+def batches_are_whole(found: Evidence) -> Iterator[str]:
     """I3: the events of a commit name its first seq, and follow one another."""
-    for entry in world.log.entries:
-        if not 0 < entry.batch <= entry.seq or world.log.entries[entry.batch - 1].batch != entry.batch:
+    entries = found.world.log.entries
+    for entry in entries:
+        if not 0 < entry.batch <= entry.seq or entries[entry.batch - 1].batch != entry.batch:
             yield f"I3: seq {entry.seq} names batch {entry.batch}"
 
 
-def fold_is_live(world: World) -> Iterator[str]:
+def fold_is_live(found: Evidence) -> Iterator[str]:
     """I5: the journal folds to what the living engine has."""
-    if world.engine is not None and digest(fold(world.log)) != digest(world.engine.state):
+    engine = found.world.engine
+    if engine is not None and digest(found.state) != digest(engine.state):
         yield "I5: the journal does not fold to the live state"
 
 
-def snapshot_is_a_short_cut(world: World) -> Iterator[str]:
+def snapshot_is_a_short_cut(found: Evidence) -> Iterator[str]:
     """I6: from a snapshot in the middle, the tail leads to the same."""
-    middle = len(world.log.entries) // 2
-    state = decode_state(encode_state(fold(world.log, middle)))
-    with exact_arithmetic():
-        for entry in world.log.entries[middle:]:
-            apply(state, decode(entry))
-    if digest(state) != digest(fold(world.log)):
-        yield f"I6: a snapshot at seq {middle} leads elsewhere"
+    if digest(found.shortened) != digest(found.state):
+        yield f"I6: a snapshot at seq {len(found.decided) // 2} leads elsewhere"
 
 
-def bodies_are_canonical(world: World) -> Iterator[str]:
-    """What is read is written again to the same bytes."""
-    for entry, again in zip(world.log.entries, map(encode, recorded(world.log)), strict=True):
+def bodies_are_canonical(found: Evidence) -> Iterator[str]:
+    """I7: what is read is written again to the same bytes."""
+    for entry, again in zip(found.world.log.entries, map(encode, found.decided), strict=True):
         if entry.body != again.body:
             yield f"I7: seq {entry.seq} is not written as it is read"
 
 
-def orders_were_requested(world: World) -> Iterator[str]:
-    """O1: every order at the exchange was requested by an event; O2: one intent has at most one order there."""
+# --- requests ---------------------------------------------------------------------------------------------------
+
+
+def orders_were_requested(found: Evidence) -> Iterator[str]:
+    """O1: every order at an exchange was requested by an event; O2: one intent has at most one order there."""
     requested = {
-        str(event.client_order_id): str(event.order_id)
-        for event in (one.event for one in recorded(world.log))
-        if isinstance(event, events.SubmitRequested)
+        str(one.event.client_order_id): str(one.event.order_id)
+        for one in found.decided
+        if isinstance(one.event, events.SubmitRequested)
     }
     seen: Counter[str] = Counter()
-    for _exec_seq, fact in ledger_facts(world):
-        if isinstance(fact, ledger.OrderAccepted):
-            if fact.client_order_id not in requested:
-                yield f"O1: {fact.client_order_id} is at the exchange and was never requested"
-            seen[requested.get(fact.client_order_id, fact.client_order_id)] += 1
-    for order_id, count in seen.items():
-        if count > 1:
-            yield f"O2: {order_id} is {count} orders at the exchange"
+    for book in found.books.values():
+        for _seq, _ns, fact in book.facts:
+            if isinstance(fact, ledger.OrderAccepted):
+                if fact.client_order_id not in requested:
+                    yield f"O1: {fact.client_order_id} is at the exchange and was never requested"
+                seen[requested.get(fact.client_order_id, fact.client_order_id)] += 1
+    yield from (f"O2: {order_id} is {count} orders at the exchange" for order_id, count in seen.items() if count > 1)
 
 
-def nothing_leaves_uncommitted(world: World) -> Iterator[str]:
-    """O1: a request that left follows from an event that is in the journal."""
-    for request in world.tally.left:
-        entry = world.log.entries[request.seq - 1] if request.seq <= world.log.seq else None
+def nothing_leaves_uncommitted(found: Evidence) -> Iterator[str]:
+    """O1: a request that left follows from an event that is in the journal; S3, I4: nothing left after the end."""
+    entries = found.world.log.entries
+    for request in found.world.tally.left:
+        entry = entries[request.seq - 1] if request.seq <= len(entries) else None
         if entry is None or entry.kind not in ("SubmitRequested", "CancelRequested", "ReplaceRequested"):
             yield f"O1: {type(request).__name__} left without its event (seq {request.seq})"
+    yield from found.world.tally.after_the_end
 
 
-def books_are_the_ledger(world: World) -> Iterator[str]:
-    """O3, O8: executions, balances and open orders equal the exchange's, to the last decimal."""
-    state, theirs = fold(world.log), fold_exchange(world.ledger.entries)
-    ours = {str(fill.exec_id): (fill.quantity, fill.price, fill.fee) for fill in _fills(world)}
-    executed = {
-        f"x{seq}": (fact.quantity, fact.price, fact.fee)
-        for seq, fact in ledger_facts(world)
-        if isinstance(fact, ledger.OrderExecuted)
-    }
-    for exec_id in sorted(set(executed) - set(ours)):
-        yield f"O3: execution {exec_id} is lost: {executed[exec_id]}"
-    for exec_id in sorted(set(ours) - set(executed)):
-        yield f"O3: execution {exec_id} is made up: {ours[exec_id]}"
-    for exec_id in sorted(set(ours) & set(executed)):
-        if ours[exec_id] != executed[exec_id]:
-            yield f"O3: execution {exec_id} is {ours[exec_id]} here and {executed[exec_id]} there"
-    drift = next((pause.detail for pause in state.pauses.values() if pause.reason == "position_drift"), "")
-    for asset, total in theirs.account.totals.items():
-        if f"{asset}: the venue has {total}," in drift:
-            continue  # an account that was opened by snapshots that lied: noticed, and paused until somebody has looked
-        booked = state.balances.get(VENUE, {}).get(asset, ZERO)
-        if booked != total:
-            yield f"O8: {asset} is {booked} here and {total} there"
-    ours_open = {o.client_order_id for o in state.open_orders() if not o.is_unsettled}
-    theirs_open = {order.client_order_ids[0] for order in theirs.open.values()}
-    if ours_open != theirs_open:
-        yield f"O3: open here {sorted(map(str, ours_open - theirs_open))}, there {sorted(theirs_open - ours_open)}"
-
-
-def fills_are_booked_once(world: World) -> Iterator[str]:
-    """O3: no execution is booked twice, and positions are the sum of what was booked."""
-    counted = Counter(fill.exec_id for fill in _fills(world))
-    for exec_id, count in counted.items():
-        if count > 1:
-            yield f"O3: execution {exec_id} is booked {count} times"
-    sums: dict[str, Decimal] = {}
-    for fill in _fills(world):
-        sums[fill.instrument] = sums.get(fill.instrument, ZERO) + fill.quantity * fill.side.sign
-    state = fold(world.log)
-    for name, total in sums.items():
-        if state.position(InstrumentName(name)).quantity != total:
-            yield f"O3: position {name} is not the sum of its executions"
-
-
-def only_cancels_leave_a_pause(world: World) -> Iterator[str]:
+def only_cancels_leave_a_pause(found: Evidence) -> Iterator[str]:
     """O4: a new order or a replacement is requested in trading only, but for an operator's flatten."""
     system, flattens = SystemState.STOPPED, set()
-    for one in recorded(world.log):
+    for one in found.decided:
         event = one.event
         if isinstance(event, events.SystemChanged):
             system = SystemState(event.state)
@@ -146,78 +116,199 @@ def only_cancels_leave_a_pause(world: World) -> Iterator[str]:
             system = SystemState.STARTING
         elif isinstance(event, events.OrderIntended) and event.reason.get("operator") == "flatten":
             flattens.add(event.order_id)
-        elif isinstance(event, events.SubmitRequested | events.ReplaceRequested):
-            may = system is SystemState.TRADING or event.order_id in flattens
-            if not may:
-                yield f"O4: seq {one.seq} {event.kind} while {system}"
+        elif isinstance(event, REQUESTED) and system is not SystemState.TRADING and event.order_id not in flattens:
+            yield f"O4: seq {one.seq} {event.kind} while {system}"
 
 
-def limits_hold(world: World) -> Iterator[str]:
-    """O5: at every request the position that may come of it, with all that may be live, is within `max_position`."""
-    state = State()
-    limits = world.setting.settings.risk.account.max_position
-    with exact_arithmetic():
-        for one in recorded(world.log):
-            apply(state, one)
-            if isinstance(one.event, events.SubmitRequested | events.ReplaceRequested):
-                yield from _over_limit(state, state.orders[one.event.order_id], one.seq, limits)
+# --- books ------------------------------------------------------------------------------------------------------
 
 
-def _over_limit(state: State, asked: Order, seq: int, limits: dict[InstrumentName, Decimal]) -> Iterator[str]:
-    limit = limits.get(asked.instrument)
-    held = state.position(asked.instrument).quantity * asked.side.sign
-    alike = (o for o in state.open_orders() if (o.instrument, o.side) == (asked.instrument, asked.side))
-    reach = held + sum((order.exposure for order in alike), ZERO)
-    if limit is not None and reach > limit:
-        yield f"O5: seq {seq}: {asked.instrument} may reach {reach}, the limit is {limit}"
+def fills_are_booked_once(found: Evidence) -> Iterator[str]:
+    """O3: no execution is booked twice, and positions are the sum of what was booked."""
+    counted = Counter((fill.venue, fill.exec_id) for fill in found.fills())
+    yield from (f"O3: execution {exec_id} is booked {n} times" for (_, exec_id), n in counted.items() if n > 1)
+    sums: dict[InstrumentName, Decimal] = {}
+    for fill in found.fills():
+        sums[fill.instrument] = sums.get(fill.instrument, ZERO) + fill.quantity * fill.side.sign
+    for one in found.decided:
+        if isinstance(one.event, events.PositionAdjusted):
+            sums[one.event.instrument] = sums.get(one.event.instrument, ZERO) + one.event.quantity
+    for name, total in sums.items():
+        if found.state.position(name).quantity != total:
+            yield f"O3: position {name} is not the sum of its executions"
 
 
-def confirmed_ends_are_final(world: World) -> Iterator[str]:
-    """O6: what the venue has closed is left only by executions and their corrections."""
-    state = State()
-    may = ("FillBooked", "FillCorrected", "FillBusted", "OrderArchived", "AnomalyRecorded", "OrderQueried", "FeeBooked",
-           "OrderRecalled", "ArchivedOrderReported")  # fmt: skip
-    with exact_arithmetic():
-        for one in recorded(world.log):
-            before = state.orders.get(OrderId(getattr(one.event, "order_id", "")))
-            apply(state, one)
-            after = state.orders.get(before.order_id) if before else None
-            reopened = before and after and before.status in CONFIRMED and after.status in OPEN_SET
-            if before and reopened and one.event.kind not in may:
-                yield f"O6: seq {one.seq} {one.event.kind} re-opens {before.order_id}"
+def books_are_the_ledger(found: Evidence) -> Iterator[str]:
+    """O3, O8: executions, balances and open orders equal the exchanges', to the last decimal."""
+    for name, book in found.books.items():
+        yield from _executions_differ(found, name, book)
+        yield from _balances_differ(found.state, name, book)
+        yield from _open_orders_differ(found.state, name, book)
 
 
-def what_is_closed_is_dead(world: World) -> Iterator[str]:
-    """O6, O7: what the books call closed was closed at the exchange by then, or never reached it at all."""
-    accepted, closed = _lives_at_the_exchange(world)
-    for one in recorded(world.log):
+def _executions_differ(found: Evidence, venue: VenueName, book: Book) -> Iterator[str]:
+    ours = {str(f.exec_id): (f.quantity, f.price, f.fee) for f in found.fills() if f.venue == venue}
+    theirs = {exec_id: (fact.quantity, fact.price, fact.fee) for exec_id, fact in book.executed()}
+    for exec_id in sorted(theirs.keys() - ours.keys()):
+        yield f"O3: execution {exec_id} is lost: {theirs[exec_id]}"
+    for exec_id in sorted(ours.keys() - theirs.keys()):
+        yield f"O3: execution {exec_id} is made up: {ours[exec_id]}"
+    for exec_id in sorted(ours.keys() & theirs.keys()):
+        if ours[exec_id] != theirs[exec_id]:
+            yield f"O3: execution {exec_id} is {ours[exec_id]} here and {theirs[exec_id]} there"
+
+
+def _balances_differ(state: State, venue: VenueName, book: Book) -> Iterator[str]:
+    drift = next((p.detail for p in state.pauses.values() if p.reason == "position_drift" and p.subject == venue), "")
+    for asset, total in book.state.account.totals.items():
+        if f"{asset}: the venue has {total}," in drift:
+            continue  # an account that was opened by snapshots that lied: noticed, and paused until somebody has looked
+        booked = state.balances.get(venue, {}).get(asset, ZERO)
+        if booked != total:
+            yield f"O8: {asset} is {booked} here and {total} there"
+
+
+def _open_orders_differ(state: State, venue: VenueName, book: Book) -> Iterator[str]:
+    ours = {str(o.client_order_id) for o in state.open_orders() if not o.is_unsettled and o.venue == venue}
+    theirs = {str(order.client_order_ids[0]) for order in book.state.open.values()}
+    if ours != theirs:
+        yield f"O3: open here {sorted(ours - theirs)}, there {sorted(theirs - ours)}"
+
+
+def ends_were_told(found: Evidence) -> Iterator[str]:
+    """O7: what the books call canceled, expired or rejected by the venue is so in its ledger."""
+    told = _told_ends(found)
+    for one in found.decided:
         event = one.event
-        if not isinstance(event, CLOSING):
-            continue
-        if event.order_id in accepted and closed.get(event.order_id, one.at_ns + 1) > one.at_ns:
-            yield f"O6: seq {one.seq} {event.kind}, but {event.order_id} lives at the exchange"
+        is_told = getattr(event, "evidence", CONFIRMED_BY_VENUE) == CONFIRMED_BY_VENUE
+        if isinstance(event, ENDS) and is_told and type(event) not in told.get(event.order_id, set()):
+            yield f"O7: seq {one.seq} {event.kind} of {event.order_id}, but no venue ever said so"
 
 
-def _lives_at_the_exchange(world: World) -> tuple[dict[str, int], dict[str, int]]:
-    """When each order of ours was accepted and when it was over, by our own id."""
-    order_of, left, accepted, closed = {}, {}, {}, {}
-    for entry in world.ledger.entries:
-        fact = ledger.fact_of(entry)
-        if isinstance(fact, ledger.OrderAccepted):
-            order_id = fact.client_order_id[:TOKEN_LENGTH]
-            order_of[str(entry.seq)], left[order_id], accepted[order_id] = order_id, fact.quantity, entry.at_ns
-        elif isinstance(fact, ledger.OrderExecuted):
-            left[order_of[fact.venue_order_id]] -= fact.quantity
-        if isinstance(fact, ledger.OrderCanceled | ledger.OrderExpired) or (
-            isinstance(fact, ledger.OrderExecuted) and left[order_of[fact.venue_order_id]] <= 0
-        ):
-            closed[order_of[fact.venue_order_id]] = entry.at_ns
-    return accepted, closed
+def _told_ends(found: Evidence) -> dict[OrderId, set[type]]:
+    """By our own order id: how the exchanges' ledgers say that it ended. An intent that is held ends by itself."""
+    told: dict[OrderId, set[type]] = {}
+    for one in found.decided:
+        if isinstance(one.event, events.OrderIntended):
+            told[one.event.order_id] = {events.OrderCanceled}
+        elif isinstance(one.event, events.SubmitRequested):
+            told[one.event.order_id] = set()
+    for book in found.books.values():
+        ids = {
+            str(seq): fact.client_order_id for seq, _ns, fact in book.facts if isinstance(fact, ledger.OrderAccepted)
+        }
+        for _seq, _ns, fact in book.facts:
+            if isinstance(fact, ledger.OrderRefused) and fact.client_order_id:
+                told.setdefault(OrderId(fact.client_order_id[:TOKEN_LENGTH]), set()).add(events.OrderRejected)
+            elif isinstance(fact, ledger.OrderCanceled | ledger.OrderExpired):
+                ended = events.OrderCanceled if isinstance(fact, ledger.OrderCanceled) else events.OrderExpired
+                told.setdefault(OrderId(ids[fact.venue_order_id][:TOKEN_LENGTH]), set()).add(ended)
+    return told
 
 
-def nothing_is_in_doubt(world: World) -> Iterator[str]:
+# --- at every event ---------------------------------------------------------------------------------------------
+
+
+def limits_hold(world: World) -> Seen:
+    """O5: at every request what may come of it, with all that may be live, is within the limits."""
+    limits = world.setting.settings.risk.account
+
+    def look(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+        if isinstance(one.event, REQUESTED):
+            yield from _over_limits(state, state.orders[one.event.order_id], one.seq, limits)
+
+    return look
+
+
+def _over_limits(state: State, asked: Order, seq: int, limits: Limits) -> Iterator[str]:
+    position = limits.max_position.get(asked.instrument)
+    alike = [o for o in state.open_orders() if (o.instrument, o.side) == (asked.instrument, asked.side)]
+    held = EXACT.multiply(state.position(asked.instrument).quantity, asked.side.sign)
+    reach = held + sum((order.exposure for order in alike), ZERO)
+    if position is not None and reach > position:
+        yield f"O5: seq {seq}: {asked.instrument} may reach {reach}, the limit is {position}"
+    quantity = limits.max_order_quantity.get(asked.instrument)
+    if (
+        quantity is not None
+        and max(asked.quantity, asked.replacement.quantity if asked.replacement else ZERO) > quantity
+    ):
+        yield f"O5: seq {seq}: an order of {asked.quantity}, the limit is {quantity}"
+    count = sum(1 for _ in state.open_orders())
+    if limits.max_open_orders is not None and count > limits.max_open_orders:
+        yield f"O5: seq {seq}: {count} orders are open, the limit is {limits.max_open_orders}"
+
+
+def confirmed_ends_are_final(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+    """O6: what the venue has closed is left only by executions and their corrections."""
+    after = state.orders.get(before.order_id) if before else None
+    reopened = before and after and before.status in CONFIRMED and after.status in OPEN_SET
+    if before and reopened and one.event.kind not in ("FillCorrected", "FillBusted"):
+        yield f"O6: seq {one.seq} {one.event.kind} re-opens {before.order_id}"
+
+
+def doubts_end_by_evidence(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+    """O7: an order leaves its doubt by an answer, a proof or an operator, never by time."""
+    after = state.orders.get(before.order_id) if before else None
+    settled = before and after and before.status == "in_doubt" and after.status != "in_doubt"
+    if before and settled and one.event.kind not in SETTLED_BY:
+        yield f"O7: seq {one.seq} {one.event.kind} ends the doubt about {before.order_id}"
+
+
+def ends_leave_nothing(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+    """O3: a closed order has nothing left to execute; the executions of an order are its executed quantity."""
+    after = state.orders.get(before.order_id) if before else None
+    if after is not None and after.status in TERMINAL_SET and after.leaves != ZERO:
+        yield f"O3: seq {one.seq}: {after.order_id} is {after.status} with {after.leaves} left"
+
+
+def latches_hold(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+    """O4: while a latched pause of everything holds, the system does not trade."""
+    if isinstance(one.event, events.SystemChanged) and state.system is SystemState.TRADING:
+        yield from (
+            f"O4: seq {one.seq}: trading although paused by {pause.reason}"
+            for pause in state.pauses.values()
+            if pause.latched and pause.scope == "all"
+        )
+
+
+def exposure_covers(world: World) -> Seen:
+    """O5, O6: at every commit, whatever is open at an exchange is open in the books, for at least as much."""
+    theirs = {name: ExchangeState() for name in world.ledgers}
+    marks = iter(world.marks)
+    mark = next(marks, None)
+
+    def look(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+        nonlocal mark
+        while mark is not None and mark.seq < one.seq:
+            mark = next(marks, None)
+        if mark is None or mark.seq != one.seq:
+            return
+        for name, seq in mark.ledgers.items():
+            for entry in world.ledgers[name].entries[theirs[name].seq : seq]:
+                apply_fact(theirs[name], entry.seq, entry.at_ns, ledger.fact_of(entry))
+            for order in theirs[name].open.values():
+                yield from _uncovered(state, order, one.seq)
+
+    return look
+
+
+def _uncovered(state: State, theirs: TheirOrder, seq: int) -> Iterator[str]:
+    first, ours = str(theirs.client_order_ids[0]), None
+    for client_order_id in theirs.client_order_ids:
+        ours = ours or state.orders.get(OrderId(client_order_id[:TOKEN_LENGTH]))
+    if ours is None or not ours.is_open:
+        yield f"O6: seq {seq}: {first} is {ours.status if ours else 'unknown'} here and open at the exchange"
+    elif ours.exposure < theirs.quantity - ours.filled:
+        most = theirs.quantity - ours.filled
+        yield f"O5: seq {seq}: {first} may still execute {most}, the books count {ours.exposure}"
+
+
+# --- after the liveness phase -----------------------------------------------------------------------------------
+
+
+def nothing_is_in_doubt(found: Evidence) -> Iterator[str]:
     """O7, S1: after the liveness phase all is settled, and the system trades or says why not."""
-    state = fold(world.log)
+    state = found.state
     if state.system not in (SystemState.TRADING, SystemState.PAUSED, SystemState.STOPPED):
         yield f"S1: the system is {state.system} ({state.system_reason})"
     for order in state.open_orders():
@@ -230,21 +321,14 @@ def nothing_is_in_doubt(world: World) -> Iterator[str]:
 SAFETY: tuple[Check, ...] = (
     chain_is_whole, batches_are_whole, fold_is_live, snapshot_is_a_short_cut, bodies_are_canonical,
     orders_were_requested, nothing_leaves_uncommitted, fills_are_booked_once, only_cancels_leave_a_pause,
-    limits_hold, confirmed_ends_are_final, what_is_closed_is_dead,
+    ends_were_told,
 )  # fmt: skip
 LIVENESS: tuple[Check, ...] = (books_are_the_ledger, nothing_is_in_doubt)
+STEPS: tuple[Seen, ...] = (confirmed_ends_are_final, doubts_end_by_evidence, ends_leave_nothing, latches_hold)
 
 
 def violations(world: World, *, settled: bool) -> list[str]:
     """Everything that is wrong with a world; the last two checks only once it has settled."""
+    found = gather(world, (*STEPS, limits_hold(world), exposure_covers(world)))
     checks = SAFETY + (LIVENESS if settled else ())
-    return [problem for check in checks for problem in check(world)]
-
-
-def ledger_facts(world: World) -> Iterator[tuple[int, ledger.Fact]]:
-    """What the exchange's ledger says, with the seq of each fact."""
-    return ((entry.seq, ledger.fact_of(entry)) for entry in world.ledger.entries)
-
-
-def _fills(world: World) -> list[events.FillBooked]:
-    return [one.event for one in recorded(world.log) if isinstance(one.event, events.FillBooked)]
+    return [*(problem for check in checks for problem in check(found)), *found.problems]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from engine.ports import Draft
 from journal import chain
 from journal.entry import Entry
+from journal.errors import JournalFenced
 
 
 class Crashed(BaseException):
@@ -50,10 +51,11 @@ class MemoryLog:
 
 
 class MortalLog:
-    """One process's hold on a log: `before` and `after` are called around each commit and may raise `Crashed`."""
+    """One process's hold on a log: `before` and `after` are called around each commit and may raise, `Crashed` for a
+    death, `OSError` for a commit whose outcome is unknown. After another owner's claim it takes nothing."""
 
     def __init__(self, log: MemoryLog, before: Callable[[], None], after: Callable[[], None]) -> None:
-        self._log, self._before, self._after = log, before, after
+        self._log, self._before, self._after, self._epoch = log, before, after, log.epoch
 
     @property
     def seq(self) -> int:
@@ -62,6 +64,8 @@ class MortalLog:
 
     def append(self, drafts: Sequence[Draft]) -> int:
         """Commit, unless the process dies first; or commit, and die before knowing it."""
+        if self._log.epoch != self._epoch:
+            raise JournalFenced("another process owns the journal", place="memory", hint="End this process.")
         self._before()
         seq = self._log.append(drafts)
         self._after()

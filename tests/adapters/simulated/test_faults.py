@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.simulated import wire
-from adapters.simulated.faults import SCOPES, Fate, Faults, Kind, Rule, read_faults, what_happens
-from adapters.simulated.gateway import REORDER_MOST_NS, Cut, Delivery, Gateway
+from adapters.simulated.faults import SCOPES, Fate, Faults, Kind, Rule, read_faults, strikes, what_happens
+from adapters.simulated.gateway import REORDER_MOST_NS, Cut, Delivery, Gateway, Strike
 from engine.inputs import Quote, Section
 from engine.values import ClientOrderId
 from tests.adapters.simulated.memory_log import MemoryLog
@@ -315,3 +316,23 @@ def test_only_who_said_hello_is_told_and_only_of_its_symbols() -> None:
     client.place("a", "1", None)
     told = [(d.connection, type(d.frame).__name__) for d in client.after(2_000)]
     assert told == [(1, "Accepted"), (1, "Executed"), (3, "Executed"), (1, "Quote")]
+
+
+def test_a_long_list_of_faults_is_narrowed_to_those_that_matter() -> None:
+    everything = read_faults({"lose_reply": {"every": 1}, "busy": [2]})
+    one = read_faults({"lose_reply": {"every": 1}, "busy": [2], "only": ["lose_reply place 2"]})
+    assert [strikes(everything, Kind.PLACE, number) for number in (1, 2)] == [["lose_reply"], ["busy", "lose_reply"]]
+    assert [strikes(one, Kind.PLACE, number) for number in (1, 2, 3)] == [[], ["lose_reply"], []]
+    assert strikes(one, Kind.CANCEL, 2) == []
+
+
+def test_what_happened_is_told_and_counted_on_after_a_restart() -> None:
+    seen: list[Strike] = []
+    counts: Counter[Kind] = Counter()
+    for name in ("a", "b"):
+        client = Client({"lose_reply": [2]})
+        client.gateway.go_on_counting(counts)
+        client.gateway.struck = seen.append
+        client.place(name)
+    assert [(strike.fault, strike.kind, strike.counter) for strike in seen] == [("lose_reply", Kind.PLACE, 2)]
+    assert getattr(seen[0].message, "client_order_id", None) == "b"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.simulated.generator import STEP_NS, Generator
 from adapters.simulated.listing import Listing, terms
+from adapters.simulated.market import GeneratedMarket
 from tests.conftest import ROOT
 
 NOW = 17_952_252_781
@@ -95,3 +96,15 @@ def test_averages_cross_and_resting_orders_are_reached_within_seconds() -> None:
         waits.append(next((n for n in range(1, 1_000) if shown[start + n].asks[0][0] <= price), 1_000))
     assert sorted(waits)[len(waits) // 2] <= 20
     assert sum(each.trade is not None for each in shown) > 1_000
+
+
+def test_a_market_may_move_less_often() -> None:
+    """What it shows then is what the fast one shows at that instant; where it begins makes no difference."""
+    fast, slow = GeneratedMarket(7, [BTC]), GeneratedMarket(7, [BTC], 10 * STEP_NS)
+    fast.seek(NOW * STEP_NS)
+    slow.seek(NOW * STEP_NS)
+    shown = {instant.at_ns: instant.frames for instant in (fast.play() for _ in range(60))}
+    seconds = [slow.play() for _ in range(5)]
+    assert [instant.at_ns % (10 * STEP_NS) for instant in seconds] == [0] * 5
+    assert [shown[instant.at_ns] for instant in seconds] == [instant.frames for instant in seconds]
+    assert slow.next_ns() == seconds[-1].at_ns + 10 * STEP_NS

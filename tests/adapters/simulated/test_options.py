@@ -18,6 +18,7 @@ from tools.structure import Structure, Wrong
 EVERYTHING = """
 seed = 9
 speed = "10"
+every = "1s"
 latency = "5ms"
 request_timeout = "2s"
 fees = { maker = "0.0002", taker = "0.0004" }
@@ -38,6 +39,7 @@ duplicate = { every = 50, on = ["execution"] }
 delay_reply = { permille = 20, by = "1s" }
 lag = "12s"
 seed = 4
+only = ["lose_reply place 3"]
 """
 
 
@@ -50,7 +52,7 @@ def test_everything_can_be_written_in_a_configuration() -> None:
     options, wrong = read(EVERYTHING)
     assert wrong == []
     assert options == SimulatedOptions(
-        seed=9, speed="10", latency_ns=5 * MILLISECOND_NS, request_timeout_ns=2_000 * MILLISECOND_NS,  # type: ignore[arg-type]
+        seed=9, speed="10", every_ns=1_000 * MILLISECOND_NS, latency_ns=5 * MILLISECOND_NS, request_timeout_ns=2_000 * MILLISECOND_NS,  # type: ignore[arg-type]
         fees=FeeRates(Decimal("0.0002"), Decimal("0.0004")), fee_in=FeeIn.RECEIVED, ack_on="both",  # type: ignore[arg-type]
         balances={"USDT": Decimal(5000), "BTC": Decimal("0.5")},
         tape={"BTCUSDT": TapeFile(path="a.gz"), "ETHUSDT": TapeFile(path="b.gz", format="binance")},
@@ -61,6 +63,7 @@ def test_everything_can_be_written_in_a_configuration() -> None:
         faults=Faults(
             lose_reply=Rule(at=(3, 7)), duplicate=Rule(every=50, on=("execution",)),  # type: ignore[arg-type]
             delay_reply=Rule(permille=20, by_ns=1_000 * MILLISECOND_NS), lag_ns=12_000 * MILLISECOND_NS, seed=4,  # type: ignore[arg-type]
+            only=["lose_reply place 3"],
         ),
     )  # fmt: skip
 
@@ -72,6 +75,7 @@ def test_everything_can_be_written_in_a_configuration() -> None:
         ('fees = { maker = "2" }', "fees", "below 1"),
         ('latency = "5"', "latency", "duration"),
         ('speed = "0"', "speed", "above 0"),
+        ('every = "150ms"', "sim", "multiple of 100ms"),
         ('speed = "fast"', "sim", "not a number"),
         ("tape = 5", "tape", "tape is"),
         ("tape = { path = 'a', fromat = 'b' }", "path", "a tape is"),

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from adapters.registry import VenueSettings
 from adapters.simulated import ADAPTER, wire
@@ -107,7 +108,10 @@ def test_a_market_order_trades_and_a_query_tells_all_of_it() -> None:
         assert (status.status, status.filled) == (VenueStatus.FILLED, Decimal("0.5"))
         by_id = engine.query(None, str(status.venue_order_id))
         assert by_id.client_order_id is None
-        assert engine.wait(inputs.StatusReport, nth=2) == status
+        again = engine.wait(inputs.StatusReport, nth=2)
+        assert again.asked_ns is not None and status.asked_ns is not None
+        assert again.asked_ns >= status.asked_ns
+        assert evolve(again, asked_ns=status.asked_ns, answered_ns=status.answered_ns) == status
 
 
 def test_what_is_not_there_is_not_found() -> None:
