@@ -52,7 +52,8 @@ def test_everything_can_be_written_in_a_configuration() -> None:
     options, wrong = read(EVERYTHING)
     assert wrong == []
     assert options == SimulatedOptions(
-        seed=9, speed="10", every_ns=1_000 * MILLISECOND_NS, latency_ns=5 * MILLISECOND_NS, request_timeout_ns=2_000 * MILLISECOND_NS,  # type: ignore[arg-type]
+        seed=9, speed="10", latency_ns=5 * MILLISECOND_NS, request_timeout_ns=2_000 * MILLISECOND_NS,  # type: ignore[arg-type]
+        every_ns=1_000 * MILLISECOND_NS,  # type: ignore[arg-type]
         fees=FeeRates(Decimal("0.0002"), Decimal("0.0004")), fee_in=FeeIn.RECEIVED, ack_on="both",  # type: ignore[arg-type]
         balances={"USDT": Decimal(5000), "BTC": Decimal("0.5")},
         tape={"BTCUSDT": TapeFile(path="a.gz"), "ETHUSDT": TapeFile(path="b.gz", format="binance")},
@@ -75,7 +76,7 @@ def test_everything_can_be_written_in_a_configuration() -> None:
         ('fees = { maker = "2" }', "fees", "below 1"),
         ('latency = "5"', "latency", "duration"),
         ('speed = "0"', "speed", "above 0"),
-        ('every = "150ms"', "sim", "multiple of 100ms"),
+        ('every = "150ms"', "every", "multiple of 100ms"),
         ('speed = "fast"', "sim", "not a number"),
         ("tape = 5", "tape", "tape is"),
         ("tape = { path = 'a', fromat = 'b' }", "path", "a tape is"),

@@ -109,7 +109,8 @@ def test_a_market_order_trades_and_a_query_tells_all_of_it() -> None:
         by_id = engine.query(None, str(status.venue_order_id))
         assert by_id.client_order_id is None
         again = engine.wait(inputs.StatusReport, nth=2)
-        assert again.asked_ns is not None and status.asked_ns is not None
+        assert again.asked_ns is not None
+        assert status.asked_ns is not None
         assert again.asked_ns >= status.asked_ns
         assert evolve(again, asked_ns=status.asked_ns, answered_ns=status.answered_ns) == status
 
