@@ -17,7 +17,7 @@ from engine.order import (
 )
 from engine.order_guards import Look, OperatorResolved
 from engine.state import State
-from engine.values import ExecId, Liquidity
+from engine.values import ExecId, Liquidity, plain
 
 SAY_AGAIN_NS = 10_000_000_000
 """Equal anomalies and denials within this time are counted, not journaled."""
@@ -90,9 +90,10 @@ def _fill(look: Look, *, late: bool = False, overfill: bool = False) -> events.F
     order, trade = look.order, look.report
     return events.FillBooked(
         order_id=order.order_id, exec_id=trade.exec_id, venue=order.venue, instrument=order.instrument,
-        strategy=order.strategy, side=trade.side, quantity=trade.quantity, price=trade.price, fee=trade.fee,
-        fee_asset=trade.fee_asset, liquidity=trade.liquidity, venue_order_id=trade.venue_order_id, late=late,
-        overfill=overfill, transact_ns=trade.transact_ns, raw=bounded(trade.raw),
+        strategy=order.strategy, side=trade.side, quantity=plain(trade.quantity), price=plain(trade.price),
+        fee=None if trade.fee is None else plain(trade.fee), fee_asset=trade.fee_asset, liquidity=trade.liquidity,
+        venue_order_id=trade.venue_order_id, late=late, overfill=overfill, transact_ns=trade.transact_ns,
+        raw=bounded(trade.raw),
     )  # fmt: skip
 
 

@@ -12,12 +12,14 @@ from attrs import define, frozen
 
 from adapters.registry import VenueSettings
 from engine.capabilities import VenueDescription
-from engine.codec import decode, decode_state, digest
+from engine.codec import UnknownEvent, decode, decode_state, digest
 from engine.fold import FOLD_VERSION, apply
 from engine.ports import EventLog, Venue, VenueUnreachable
-from engine.state import State
+from engine.state import Recorded, State
 from engine.values import SECOND_NS, VenueName, exact_arithmetic
 from journal import chain
+from journal.entry import Entry
+from journal.errors import JournalDamaged
 from journal.journal import Journal
 from journal.lock import Lock
 from journal.snapshot import Snapshot, read_snapshots
@@ -109,8 +111,19 @@ def _read_on(journal: Journal, verify_from: int, state: State) -> tuple[int, str
         for entry in entries:
             verified, last_kind = verified + 1, entry.kind
             if entry.seq > state.seq:
-                apply(state, decode(entry))
+                apply(state, _decoded(entry, journal.path))
     return verified, last_kind
+
+
+def _decoded(entry: Entry, path: Path) -> Recorded:
+    """The event, or a refusal: what this release does not know it may not trade on."""
+    try:
+        return decode(entry)
+    except UnknownEvent as error:
+        raise JournalDamaged(
+            str(error), place=str(path), hint="Nothing was changed. Use the release that wrote it, or a newer one.",
+            seq=entry.seq,
+        ) from error  # fmt: skip
 
 
 def _restore(snapshots: Sequence[Snapshot]) -> tuple[State, int]:

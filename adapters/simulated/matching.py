@@ -16,7 +16,7 @@ from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import Order
 from adapters.simulated.wire import Executed
 from engine.instrument import Instrument
-from engine.values import ZERO, Asset, Liquidity, Side, VenueOrderId
+from engine.values import ZERO, Asset, Liquidity, Side, VenueOrderId, plain
 
 _SIDES = (Side.BUY, Side.SELL)
 
@@ -105,7 +105,7 @@ class Matching:
         level: Decimal | None, at_ns: int,
     ) -> Executed:  # fmt: skip
         state, rules = self._scribe.state, self._rules
-        terms = state.open[venue_order_id].accepted
+        terms, quantity = state.open[venue_order_id].accepted, plain(quantity)
         fee, fee_asset = fee_of(rules.fees, rules.fee_in, terms, quantity, price, liquidity)
         self._scribe.write(
             at_ns,

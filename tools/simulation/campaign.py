@@ -35,7 +35,8 @@ FAULTS = (
 class Pace:
     """How fast a world goes: its length, how often its market moves, how often it reconciles, how much goes wrong.
 
-    `deaths` is the most of each kind; numbers of commits, releases and sends are drawn below `numbers`.
+    Each kind of message fault is there by `chance` of a thousand, and then happens to up to `permille` of a thousand
+    messages. `deaths` is the most of each kind; numbers of commits, releases and sends are drawn below `numbers`.
     """
 
     length_ns: int
@@ -44,6 +45,7 @@ class Pace:
     permille: int
     deaths: int
     numbers: int
+    chance: int = 450
 
 
 STORM = Pace(
@@ -59,10 +61,10 @@ DAY = Pace(
 """Hours of a quiet market with a quote a minute, and trouble all the time."""
 
 HURRICANE = Pace(
-    length_ns=600 * SECOND_NS, market_ns=2 * SECOND_NS, reconcile_ns=20 * SECOND_NS, permille=400, deaths=8,
-    numbers=300,
+    length_ns=1_200 * SECOND_NS, market_ns=2 * SECOND_NS, reconcile_ns=60 * SECOND_NS, permille=600, deaths=8,
+    numbers=600, chance=800,
 )  # fmt: skip
-"""Ten minutes in which hardly a message arrives as it was sent."""
+"""Twenty minutes in which hardly a message arrives as it was sent."""
 
 
 @frozen(kw_only=True)
@@ -109,12 +111,12 @@ def setting_of(seed: int, faults: Mapping[str, Any] | None = None, pace: Pace = 
     return Setting(settings=settings, strategies={STRATEGY: Restless}, symbols={INSTRUMENT: "BTCUSDT"}, options=options)
 
 
-def faults_of(dice: Dice, permille: int = STORM.permille) -> dict[str, Any]:
+def faults_of(dice: Dice, pace: Pace = STORM) -> dict[str, Any]:
     """Message faults, each keyed to message counters by its own chance."""
     found: dict[str, Any] = {"seed": dice.below(1_000_000)}
     for kind in FAULTS:
-        if dice.chance(450):
-            found[kind] = {"permille": 5 + dice.below(permille)}
+        if dice.chance(pace.chance):
+            found[kind] = {"permille": 5 + dice.below(pace.permille)}
     return found
 
 
@@ -175,7 +177,7 @@ def try_seed(
     """
     dice = Dice(seed)
     length_ns = length_ns or pace.length_ns
-    table = faults or faults_of(dice.fork("faults"), pace.permille)
+    table = faults or faults_of(dice.fork("faults"), pace)
     return try_plan(setting_of(seed, table, pace), plan_of(dice.fork("plan"), length_ns, pace), seed, length_ns)
 
 

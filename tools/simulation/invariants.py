@@ -20,10 +20,32 @@ from engine.token import TOKEN_LENGTH
 from engine.values import EXACT, ZERO, InstrumentName, OrderId, VenueName
 from journal import chain
 from journal.errors import JournalError
+from tools.checker import check
+from tools.exported import rows_of
 from tools.simulation.evidence import Book, Evidence, Seen, gather
 from tools.simulation.world import World
 
 Check = Callable[[Evidence], Iterator[str]]
+
+INVARIANTS = {
+    "I2": "the journal has no gap, and its hash chain verifies",
+    "I3": "a batch is in the journal as a whole or not at all",
+    "I4": "a process that was replaced neither writes nor sends",
+    "I5": "the journal folds to the living state",
+    "I6": "a start from a snapshot is a start from the beginning",
+    "I7": "what is read is written again to the same bytes",
+    "O1": "nothing is at an exchange without an earlier durable request",
+    "O2": "one intent is at most one order at an exchange",
+    "O3": "executions, positions and open orders equal the exchange's ledger",
+    "O4": "while not trading nothing leaves but cancels, and latches hold",
+    "O5": "limits hold, and what may be live counts at its worst",
+    "O6": "what the venue has closed stays closed, and nothing lives unknown",
+    "O7": "every doubt is ended by evidence",
+    "O8": "cash and fees are conserved, to the last decimal",
+    "S1": "the system ends in trading, or paused with a reason",
+    "S3": "nothing is sent after a commit with an unknown outcome",
+}
+"""What is checked, in words; the names are those that a violation begins with."""
 
 ENDS = events.OrderCanceled | events.OrderExpired | events.OrderRejected
 REQUESTED = events.SubmitRequested | events.ReplaceRequested
@@ -261,6 +283,20 @@ def ends_leave_nothing(one: Recorded, before: Order | None, state: State) -> Ite
         yield f"O3: seq {one.seq}: {after.order_id} is {after.status} with {after.leaves} left"
 
 
+def latches_end_by_word() -> Seen:
+    """O4: what an operator or a finding has latched ends by an event that says so, and by no restart."""
+    held: frozenset[str] = frozenset()
+
+    def look(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+        nonlocal held
+        now = frozenset(key for key, pause in state.pauses.items() if pause.latched)
+        if not isinstance(one.event, events.PauseEnded):
+            yield from (f"O4: seq {one.seq} {one.event.kind} forgets the latch {key}" for key in sorted(held - now))
+        held = now
+
+    return look
+
+
 def latches_hold(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
     """O4: while a latched pause of everything holds, the system does not trade."""
     if isinstance(one.event, events.SystemChanged) and state.system is SystemState.TRADING:
@@ -318,10 +354,19 @@ def nothing_is_in_doubt(found: Evidence) -> Iterator[str]:
             yield f"O7: {order.order_id} is {order.status}, {overlays}"
 
 
+def checker_agrees(found: Evidence) -> Iterator[str]:
+    """All of the orders' invariants once more, by a checker that shares no line with the engine; the exchange's ledger
+    beside it where there is only one."""
+    world = found.world
+    ledgers = list(world.ledgers.values())
+    ledger_rows = rows_of(ledgers[0].entries, ledgers[0].journal_id) if len(ledgers) == 1 else None
+    yield from check(rows_of(world.log.entries, world.log.journal_id), ledger_rows)
+
+
 SAFETY: tuple[Check, ...] = (
     chain_is_whole, batches_are_whole, fold_is_live, snapshot_is_a_short_cut, bodies_are_canonical,
     orders_were_requested, nothing_leaves_uncommitted, fills_are_booked_once, only_cancels_leave_a_pause,
-    ends_were_told,
+    ends_were_told, checker_agrees,
 )  # fmt: skip
 LIVENESS: tuple[Check, ...] = (books_are_the_ledger, nothing_is_in_doubt)
 STEPS: tuple[Seen, ...] = (confirmed_ends_are_final, doubts_end_by_evidence, ends_leave_nothing, latches_hold)
@@ -329,6 +374,6 @@ STEPS: tuple[Seen, ...] = (confirmed_ends_are_final, doubts_end_by_evidence, end
 
 def violations(world: World, *, settled: bool) -> list[str]:
     """Everything that is wrong with a world; the last two checks only once it has settled."""
-    found = gather(world, (*STEPS, limits_hold(world), exposure_covers(world)))
+    found = gather(world, (*STEPS, latches_end_by_word(), limits_hold(world), exposure_covers(world)))
     checks = SAFETY + (LIVENESS if settled else ())
     return [*(problem for check in checks for problem in check(found)), *found.problems]
