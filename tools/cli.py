@@ -380,6 +380,27 @@ def _fill_of(resolution: str, fill: str | None) -> tuple[str, str] | None:
     raise click.UsageError(f"--fill {fill}: write it as QTY@PRICE, such as 0.01@60000")
 
 
+# --- proof ------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@_config
+@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
+@click.option("--seeds", type=click.IntRange(0), default=40, show_default=True, help="Worlds in virtual time.")
+@click.option("--kills", type=click.IntRange(0), default=0, show_default=True, help="Kills of real processes.")
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes; all cores if left out.")
+@_json
+def torture(config: Path, first: int, seeds: int, kills: int, jobs: int | None, as_json: bool) -> int:
+    """Your strategies and limits under crashes and faults.
+
+    Every venue of the configuration is replaced by the simulated exchange; your journal is not touched. It ends with 0
+    when no invariant was violated, with 1 otherwise, and says how to repeat a failure.
+    """
+    from tools.torture.report import torture_and_tell
+
+    return torture_and_tell(config, first, seeds, kills, jobs, as_json)
+
+
 # --- a venue of one's own ---------------------------------------------------------------------------------------
 
 

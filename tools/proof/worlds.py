@@ -9,7 +9,7 @@ from tools.simulation.plan import Setting
 from tools.simulation.shrink import Case, name_of, shrink
 from tools.simulation.world import World
 
-PACES = (HURRICANE, HURRICANE, HURRICANE, HURRICANE, HURRICANE, HURRICANE, HURRICANE, STORM, STORM, DAY)
+PACES = (*(8 * (HURRICANE,)), STORM, DAY)
 SHRINKING_MOST = 60
 
 

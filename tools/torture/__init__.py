@@ -1,0 +1,1 @@
+"""`holdfast torture`: the user's own configuration under crashes and faults, on simulated exchanges."""
