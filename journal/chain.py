@@ -116,9 +116,9 @@ def verify(
         seq, batch, entry_epoch, at_ns, kind, version, subject, cause, body, stored = entry
         if seq != expected:
             raise _broken(expected, f"seq {seq} stands where {expected} must be")
-        if entry_epoch < epoch:
-            raise _broken(seq, f"epoch {entry_epoch} after epoch {epoch}")
         try:
+            if entry_epoch < epoch:
+                raise _broken(seq, f"epoch {entry_epoch} after epoch {epoch}")
             head = head_line(seq, batch, entry_epoch, at_ns, kind, version, subject, cause)
             previous = sha256(previous + head.encode() + body.encode()).digest()
         except (TypeError, AttributeError) as error:  # a damaged record can turn text into bytes or nothing

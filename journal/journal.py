@@ -275,6 +275,8 @@ def _create(path: Path, identity: dict[str, str | int], at_ns: int, durable: boo
     try:
         schema.create(connection, identity, repr(tuple(Owner.this_process())), boot_id(), at_ns)
         meta = read_meta(connection, part)
+        # The close would do it too, but says nothing when it fails; and the log would be left behind by the rename.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()
     part.rename(path)

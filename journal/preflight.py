@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ MAGIC = b"SQLite format 3\0"
 WAL_MAGIC = 0x377F0682
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
+SECTOR_BYTES = 4096
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p afs ceph glusterfs lustre beegfs vboxsf "
@@ -42,6 +43,7 @@ class Frame(NamedTuple):
     data: bytes
     intact: bool
     is_ours: bool
+    is_whole_with: Callable[[bytes], bool]
 
 
 def check_place(database: Path, mounts: Path = MOUNTS) -> None:
@@ -89,14 +91,24 @@ def check_wal(wal: Path) -> bool:
     """
     broken: Frame | None = None
     ended: Frame | None = None
-    is_padded = is_torn = False
+    before: Frame | None = None
+    is_padded = is_torn = is_rest = False
     for frame in frames(wal):
         if broken is None and frame.intact:
+            before = frame
+            continue
+        if broken is None and before and before.commit and _is_unflushed(frame, before):
+            broken, is_torn, is_rest = frame, True, True
             continue
         broken = broken or frame
         is_torn = is_torn or frame.is_ours
+        is_rest = is_rest and frame.intact
         if ended is None:
             ended = frame if frame.commit else None
+            if ended and is_rest:  # flushed, and the rest of the padding before it was flushed with it
+                raise _damaged(
+                    f"frame {broken.number} of the log is bad, and a whole transaction stands behind it", wal
+                )
         elif frame.is_ours and (is_padded or not _is_padding(frame, ended)):
             raise _damaged(f"frame {broken.number} of the log is bad, and a later transaction stands behind it", wal)
         else:
@@ -117,16 +129,20 @@ def frames(wal: Path) -> Iterator[Frame]:
         order = ">" if magic & 1 else "<"
         if magic & ~1 != WAL_MAGIC or (sum1, sum2) != checksum(header[:24], order, 0, 0):
             _check_broken_header(file.read(FRAME_HEADER_BYTES), (salt1, salt2), wal)
+            _check_old_commits(wal)
             return
         number = 0
         while len(raw := file.read(FRAME_HEADER_BYTES + page_size)) == FRAME_HEADER_BYTES + page_size:
             number += 1
             page, size, frame_salt1, frame_salt2, frame_sum1, frame_sum2 = struct.unpack(">6I", raw[:24])
             same = (frame_salt1 == salt1) + (frame_salt2 == salt2)
-            intact = same == 2 and (frame_sum1, frame_sum2) == checksum(
-                raw[24:], order, *checksum(raw[:8], order, sum1, sum2)
-            )
-            yield Frame(number, page, same > 0 and size != 0, raw[24:], intact, same > 0)
+            start, end = checksum(raw[:8], order, sum1, sum2), (frame_sum1, frame_sum2) if same == 2 else ()
+
+            def is_whole_with(data: bytes, start: tuple[int, int] = start, end: tuple[int, ...] = end) -> bool:
+                return checksum(data, order, *start) == end
+
+            intact = is_whole_with(raw[24:])
+            yield Frame(number, page, same > 0 and size != 0, raw[24:], intact, same > 0, is_whole_with)
             sum1, sum2 = frame_sum1, frame_sum2
 
 
@@ -176,9 +192,69 @@ def _check_broken_header(first_frame: bytes, salts: tuple[int, int], wal: Path) 
         raise _damaged("the header of the log is bad, and frames stand behind it", wal)
 
 
+def _check_old_commits(wal: Path) -> None:
+    """Behind a bad header stand the frames of a generation that is in the database as a whole (the header was torn at
+    the log's restart), or acknowledged commits that are not: then the journal is refused.
+
+    The first frame may be gone with the header; from the second on each follows from the one before.
+    """
+    database = wal.with_name(wal.name.removesuffix("-wal"))
+    with database.open("rb") as file:
+        page_size = int.from_bytes(file.read(18)[16:18], "big") or 1
+        page_size = 65536 if page_size == 1 else page_size
+        for page, data in _committed_pages(wal, page_size).items():
+            file.seek((page - 1) * page_size)
+            if file.read(page_size) != data:
+                raise _damaged("the header of the log is bad, and commits that are not in the database follow it", wal)
+
+
+def _committed_pages(wal: Path, page_size: int) -> dict[int, bytes]:
+    """The newest version of each page up to the last commit, in the run of frames that follow from the second one."""
+    committed: dict[int, bytes] = {}
+    written: dict[int, bytes] = {}
+    with wal.open("rb") as file:
+        file.seek(WAL_HEADER_BYTES + FRAME_HEADER_BYTES + page_size)
+        before: tuple[int, ...] | None = None
+        while len(raw := file.read(FRAME_HEADER_BYTES + page_size)) == FRAME_HEADER_BYTES + page_size:
+            page, size, *salts_and_sums = struct.unpack(">6I", raw[:24])
+            if before is not None and not _follows(raw, before):
+                break
+            before = tuple(salts_and_sums)
+            written[page] = raw[24:]
+            if size:
+                committed.update(written)
+    return committed
+
+
+def _follows(raw: bytes, before: tuple[int, ...]) -> bool:
+    """Has the frame the salts of the one before, and a checksum that goes on from its?"""
+    salts, sums = struct.unpack(">2I", raw[8:16]), struct.unpack(">2I", raw[16:24])
+    return salts == before[:2] and any(
+        sums == checksum(raw[24:], order, *checksum(raw[:8], order, *before[2:])) for order in "<>"
+    )
+
+
+def _is_unflushed(frame: Frame, ended: Frame) -> bool:
+    """The frame that pads a whole commit, torn behind the sector's end: SQLite writes that rest after its flush, so
+    until the next commit is flushed it may be lost; the commit is there, and one more may stand behind."""
+    start = WAL_HEADER_BYTES + (frame.number - 1) * (FRAME_HEADER_BYTES + len(frame.data))
+    flushed = -start % SECTOR_BYTES - FRAME_HEADER_BYTES
+    return (
+        flushed >= 0
+        and frame.commit
+        and frame.page == ended.page
+        and frame.data[:flushed] == ended.data[:flushed]
+        and frame.is_whole_with(ended.data)
+    )
+
+
 def _is_padding(frame: Frame, ended: Frame) -> bool:
     """The same page again, as it was or torn; a later commit of the page would follow from the frame before it."""
-    return frame.commit and frame.page == ended.page and (frame.data == ended.data or not frame.intact)
+    return (
+        frame.commit
+        and frame.page == ended.page
+        and (frame.data == ended.data or not frame.intact or ended.is_whole_with(frame.data))
+    )
 
 
 def _damaged(message: str, path: Path) -> JournalDamaged:

@@ -130,7 +130,17 @@ def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str | int
         meta = dict(connection.execute("SELECT key, value FROM meta"))
     if not isinstance(meta.get("journal_id"), str):
         raise damaged(path, ValueError("it has no journal_id"))
-    return meta
+    return _checked(meta, path)
+
+
+def _checked(meta: dict[str, str | int], path: Path) -> dict[str, str | int]:
+    """The values without their digest; a journal from before there was one is taken as it is."""
+    kept = {name: value for name, value in meta.items() if name != schema.DIGEST}
+    is_lost = any(isinstance(value, str) and len(value) == schema.DIGEST_LENGTH for value in kept.values())
+    is_odd = not all(isinstance(name, str) and isinstance(value, (str, int)) for name, value in meta.items())
+    if is_odd or is_lost or meta.get(schema.DIGEST) not in (None, schema.digest_of(kept)):
+        raise damaged(path, ValueError("what it says of itself (meta) does not match its digest"))
+    return kept
 
 
 def read_entries(connection: sqlite3.Connection, path: Path, after: int, limit: int | None) -> Iterator[Entry]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Mapping
+from hashlib import sha256
 
 APPLICATION_ID = 0x686F6C64  # "hold"
+DIGEST = "digest"
+DIGEST_LENGTH = 64
 USER_VERSION = 1
 
 TABLES = """
@@ -77,10 +82,15 @@ def create(connection: sqlite3.Connection, meta: dict[str, str | int], owner: st
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     for statement in _statements(TABLES):
         connection.execute(statement)
-    connection.executemany("INSERT INTO meta VALUES(?, ?)", sorted(meta.items()))
+    connection.executemany("INSERT INTO meta VALUES(?, ?)", sorted({**meta, DIGEST: digest_of(meta)}.items()))
     connection.execute("INSERT INTO writer VALUES(1, 0, ?, ?, ?)", (owner, boot_id, at_ns))
     connection.execute(f"PRAGMA user_version={USER_VERSION}")
     connection.execute("COMMIT")
+
+
+def digest_of(meta: Mapping[str, str | int]) -> str:
+    """SHA-256 over the other values of `meta`, in hex: no chain covers them, and no flipped bit may rename a mode."""
+    return sha256(json.dumps(dict(meta), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def changed(connection: sqlite3.Connection) -> set[str]:

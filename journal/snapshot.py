@@ -29,7 +29,9 @@ def write_snapshot(directory: Path, snapshot: Snapshot) -> Path:
 
     Raises `OSError`: nothing was replaced, and trading can go on without.
     """
-    directory.mkdir(mode=0o700, exist_ok=True)
+    if not directory.is_dir():
+        directory.mkdir(mode=0o700, exist_ok=True)
+        sync_directory(directory.parent)
     for unfinished in directory.glob("*" + PART):
         unfinished.unlink()
     path = directory / _name(snapshot.seq)
