@@ -6,7 +6,9 @@ than not to trade.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +33,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 """(kind, version) → the body as the next version would have written it. Pure; released ones never change."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
+_EXPONENT = re.compile(r'(?<!\\)"(-?\d+(?:\.\d+)?E-\d+)"')
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 _STATE_DECODER = msgspec.json.Decoder(State)
 
@@ -52,9 +55,14 @@ def encode(recorded: Recorded) -> Draft:
     """The event as it will be stored."""
     event = recorded.event
     return Draft(
-        recorded.seq, recorded.at_ns, event.kind, event.VERSION, event.subject, recorded.cause,
-        _ENCODER.encode(event).decode(),
-    )  # fmt: skip
+        recorded.seq, recorded.at_ns, event.kind, event.VERSION, event.subject, recorded.cause, canonical(event)
+    )
+
+
+def canonical(value: Any) -> str:
+    """A value as the one JSON text that is stored: keys sorted, decimals in plain notation however small."""
+    text = _ENCODER.encode(value).decode()
+    return _EXPONENT.sub(lambda found: f'"{Decimal(found[1]):f}"', text) if "E-" in text else text
 
 
 def decode(stored: Stored) -> Recorded:

@@ -31,8 +31,10 @@ from engine.system_decision import (
     settle_venue_pauses,
     take_snapshot,
 )
+from engine.values import SECOND_NS, VenueName
 
 ARCHIVED_AT_ONCE = 100
+DATA_SILENT_NS = 120 * SECOND_NS
 
 
 def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
@@ -40,7 +42,7 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
     bars = market.observe(seen, now_ns)
     if isinstance(seen, inputs.TimePassed):
         bars = market.close_bars(now_ns)
-    yield from _decide_input(state, desk, seen, now_ns)
+    yield from _decide_input(state, market, desk, seen, now_ns)
     yield from settle_venue_pauses(state)
     yield from move_system(state, now_ns)
     yield from verify_kill(state, seen, now_ns)
@@ -57,7 +59,7 @@ def _ask(
     yield from ask_strategies(state, market, desk, seen, bars, now_ns)
 
 
-def _decide_input(state: State, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
+def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
     match seen:
         case (
             inputs.Quote()
@@ -71,6 +73,7 @@ def _decide_input(state: State, desk: Desk, seen: inputs.Input, now_ns: int) -> 
         case inputs.TimePassed():
             yield from pass_time(state, now_ns)
             yield from _archive(state, now_ns)
+            yield from _note_silence(state, market, now_ns)
         case inputs.Report():
             yield from decide_report(state, seen, now_ns)
         case inputs.Snapshot():
@@ -119,8 +122,26 @@ def finish(state: State, desk: Desk, now_ns: int) -> Iterator[Event]:
 
 def next_due_ns(state: State, market: Market, desk: Desk) -> int | None:
     """When the next `TimePassed` has something to do; computed, so that there are no timers to lose."""
-    found = (due_ns(state), market.next_bar_ns(), strategies_due_ns(state, desk), _archive_due_ns(state))
+    found = (
+        due_ns(state), market.next_bar_ns(), strategies_due_ns(state, desk), _archive_due_ns(state),
+        min((silent_ns for _venue, silent_ns in _silences(state, market)), default=None),
+    )  # fmt: skip
     return min((ns for ns in found if ns is not None), default=None)
+
+
+def _silences(state: State, market: Market) -> Iterator[tuple[VenueName, int]]:
+    """The venues in use, and when their market's silence will be worth a word; each silence once."""
+    for venue, last_ns in market.last_data_ns.items():
+        if state.is_ready(venue) and state.said.get(f"data_silent/{venue}", 0) < last_ns:
+            yield venue, last_ns + DATA_SILENT_NS
+
+
+def _note_silence(state: State, market: Market, now_ns: int) -> Iterator[Event]:
+    """A line can be up and say nothing for hours: that nobody trades then has to be known."""
+    for venue, silent_ns in list(_silences(state, market)):
+        if now_ns >= silent_ns:
+            detail = f"no market data for {DATA_SILENT_NS // SECOND_NS} s"
+            yield events.AnomalyRecorded(about=venue, anomaly="data_silent", detail=detail)
 
 
 def _archive(state: State, now_ns: int) -> Iterator[Event]:

@@ -76,10 +76,15 @@ def _resolve(state: State, command: inputs.OperatorCommand, now_ns: int) -> Iter
     yield from decide_order(state, order, resolved, now_ns)
 
 
+def is_killing(state: State) -> bool:
+    """Is there a kill that is not done yet? A resume ends it, whatever is still open."""
+    return not state.kill_verified and any(pause.reason == "kill" for pause in state.pauses.values())
+
+
 def verify_kill(state: State, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
     """Until every venue has shown that nothing is open, what a snapshot shows is canceled; then positions are closed
     where that was ordered, and the kill is done."""
-    if state.kill_verified:
+    if not is_killing(state):
         return
     if isinstance(seen, inputs.Snapshot):
         yield from cancel_all(state, "kill", now_ns)

@@ -393,6 +393,8 @@ def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
         state.keys.pop(f"{order.strategy}/{order.key}", None)
     for execution in state.executions_of.pop(order.order_id, ()):
         del state.executions[execution]
+    for said in [key for key in state.said if key.endswith(f"/{order.order_id}")]:
+        del state.said[said]
 
 
 # --- shared bookkeeping ---

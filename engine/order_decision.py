@@ -19,7 +19,7 @@ from engine.order import (
     Origin,
     Pending,
 )
-from engine.order_effects import EFFECTS, SAY_AGAIN_NS, bounded, surprise, surprise_order
+from engine.order_effects import EFFECTS, SAY_AGAIN_NS, bounded, pause_instrument, surprise, surprise_order
 from engine.order_guards import GUARDS, Look, OperatorResolved, can_arrive_no_more
 from engine.state import State
 from engine.tables import Cell, Table
@@ -146,9 +146,12 @@ def _release_cancel(state: State, order_id: OrderId, now_ns: int) -> Iterator[Ev
 
 
 def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusReport, now_ns: int) -> Iterator[Event]:
-    """An open order's status settles a replacement or a cancel in doubt, once the request has expired."""
+    """An order's status settles a replacement or a cancel in doubt, once the request has expired."""
     order = state.orders[order_id]
-    if not (order.is_open and report.status.is_open) or order.reported_filled > order.filled:
+    if not order.is_open or order.reported_filled > order.filled:
+        return
+    if not report.status.is_open:
+        yield from _settle_by_end(state, order, report, now_ns)
         return
     if order.pending_replace is not Pending.NONE and order.replacement is not None:
         asked = order.replacement
@@ -163,11 +166,34 @@ def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusRepo
         ):
             yield from _by_table(Look(state, order, NotEffective(), now_ns), "replace_not_effective")
     elif order.origin is Origin.OURS and (report.quantity, report.price) != (order.quantity, order.price):
-        detail = f"the venue works {report.quantity} at {report.price}, the books {order.quantity} at {order.price}"
-        yield from surprise(state, order_id, "terms_differ", detail, report.raw, now_ns)
+        yield from _doubt_terms(state, order, report, now_ns)
     order = state.orders[order_id]
     if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + _window_ns(state, order):
         yield from _by_table(Look(state, order, NotEffective(), now_ns), "cancel_not_effective")
+
+
+def _settle_by_end(state: State, order: Order, report: inputs.StatusReport, now_ns: int) -> Iterator[Event]:
+    """Filled at the venue with just what is executed here: it was replaced down to that."""
+    asked = order.replacement
+    is_down = asked is not None and report.status == "filled" and report.filled == order.filled >= asked.quantity
+    if is_down and asked is not None:
+        replaced = inputs.Replaced(
+            venue=report.venue, quantity=asked.quantity, price=asked.price, venue_order_id=report.venue_order_id,
+            transact_ns=report.transact_ns, raw=report.raw,
+        )  # fmt: skip
+        yield from _by_table(Look(state, order, replaced, now_ns), "replaced")
+
+
+def _doubt_terms(state: State, order: Order, report: inputs.StatusReport, now_ns: int) -> Iterator[Event]:
+    """The venue works other terms than the books. A list may be old, so it is asked about; the answer to a question
+    that was asked since the order last changed shuts the instrument until somebody has looked."""
+    detail = f"the venue works {report.quantity} at {report.price}, the books {order.quantity} at {order.price}"
+    said = list(surprise(state, order.order_id, "terms_differ", detail, report.raw, now_ns))
+    yield from said
+    if report.asked_ns is None:
+        yield from [events.OrderQueried(order_id=order.order_id, why="terms differ")] if said else []
+    elif report.asked_ns >= order.updated_ns and state.paused_by(instrument=order.instrument) is None:
+        yield pause_instrument(order, "terms_differ", detail)
 
 
 def _window_ns(state: State, order: Order) -> int:

@@ -17,7 +17,7 @@ from engine.events import Difference
 from engine.inputs import Section, Snapshot, StatusReport, Trade
 from engine.order import Order
 from engine.state import State
-from engine.values import ZERO, Asset, plain
+from engine.values import ZERO, Asset, OrderId, plain
 
 
 def reports_of(snapshot: Snapshot) -> Iterator[Trade | StatusReport]:
@@ -43,6 +43,17 @@ def orders_to_query(state: State, snapshot: Snapshot) -> list[Order]:
         and 0 < order.requested_seq <= snapshot.asked_seq
         and order.status != "pending_new"
     ]
+
+
+def doubled(state: State, snapshot: Snapshot) -> list[tuple[Order, list[str]]]:
+    """Orders of ours that stand in the list more than once, with the venue's ids: where our id is only a tag, a request
+    that was doubled on its way is two live orders."""
+    ids: dict[str, set[str]] = {}
+    for row in snapshot.open_orders:
+        order = state.order_of(row.client_order_id, row.venue, None, row.instrument)
+        if order is not None and row.venue_order_id and row.status.is_open:
+            ids.setdefault(order.order_id, set()).add(row.venue_order_id)
+    return [(state.orders[OrderId(name)], sorted(found)) for name, found in sorted(ids.items()) if len(found) > 1]
 
 
 def differences(state: State, snapshot: Snapshot, before: tuple[Difference, ...]) -> tuple[Difference, ...]:

@@ -9,8 +9,8 @@ from engine.events import Difference, Event
 from engine.inputs import RequestKind, Scope, Section
 from engine.order import IN_DOUBT, PENDING_NEW, Order, Pending
 from engine.order_decision import decide_order, decide_report
-from engine.order_effects import surprise
-from engine.reconciliation import confirmed, differences, orders_to_query, reports_of
+from engine.order_effects import pause_instrument, surprise
+from engine.reconciliation import confirmed, differences, doubled, orders_to_query, reports_of
 from engine.settings import OnDrift
 from engine.state import NOBODY, State, Venue
 from engine.system import PAUSED, RECONCILING, STOPPED, SYSTEM, TRADING, Pause, SystemState, VenueState
@@ -110,6 +110,11 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
     in_doubt_before = sum(1 for order in state.open_orders() if order.is_in_doubt)
     for report in reports_of(snapshot):
         yield from decide_report(state, report, now_ns)
+    for order, ids in doubled(state, snapshot):
+        detail = f"the venue works {len(ids)} orders under its id: {', '.join(ids)}"
+        yield from surprise(state, order.order_id, "doubled_order", detail, "", now_ns)
+        if state.paused_by(instrument=order.instrument) is None:
+            yield pause_instrument(order, "doubled_order", detail)
     for order in orders_to_query(state, snapshot):
         if order.queried_ns <= snapshot.asked_ns:
             yield events.OrderQueried(order_id=order.order_id, why="not in the list of open orders")
@@ -264,7 +269,8 @@ def needs_probe(order: Order) -> bool:
 
 def snapshot_due_ns(state: State, venue: Venue) -> int:
     """When the venue is asked next: soon after a difference or a failure, else in the configured rhythm."""
-    if venue.retry_ns or not state.kill_verified:
+    killing = not state.kill_verified and any(pause.reason == "kill" for pause in state.pauses.values())
+    if venue.retry_ns or killing:
         return max(venue.retry_ns, venue.asked_ns + state.settings.reconcile.retry_ns)
     return venue.asked_ns + state.settings.reconcile.every_ns
 

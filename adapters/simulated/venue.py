@@ -31,6 +31,9 @@ HELLO_NS = 10 * SECOND_NS
 
 BACKOFF_NS = 50 * MILLISECOND_NS
 BACKOFF_MOST_NS = 2 * SECOND_NS
+STEADY_NS = 10 * SECOND_NS
+"""A line that lived so long was a good one: after it the pauses between attempts begin anew."""
+
 CLOCK_EVERY_NS = 60 * SECOND_NS
 WAKE_NS = SECOND_NS // 4
 CLOSE_SECONDS = 5
@@ -81,7 +84,7 @@ class SimulatedVenue:
         self._session = 0
         self._is_linked = self._is_welcome = False
         self._asked: dict[int, int] = {}
-        self._retry_ns, self._backoff_ns, self._measure_ns = 0, BACKOFF_NS, 0
+        self._retry_ns, self._backoff_ns, self._measure_ns, self._welcome_ns = 0, BACKOFF_NS, 0, 0
 
     @property
     def name(self) -> VenueName:
@@ -242,6 +245,8 @@ class SimulatedVenue:
             if session != self._session or not self._is_linked:
                 return
             was_welcome, self._is_linked, self._is_welcome = self._is_welcome, False, False
+            if was_welcome and self._clock() - self._welcome_ns >= STEADY_NS:
+                self._backoff_ns = BACKOFF_NS
             self._retry_ns = self._clock() + self._backoff_ns
             self._backoff_ns = min(2 * self._backoff_ns, BACKOFF_MOST_NS)
         if was_welcome:
@@ -274,8 +279,8 @@ class SimulatedVenue:
             if sent_ns is None or not self._is_linked:
                 return
             if isinstance(frame, wire.Welcome):
-                self._backoff_ns, self._measure_ns = BACKOFF_NS, self._clock() + CLOCK_EVERY_NS
-                self._is_welcome = True
+                self._welcome_ns = self._clock()
+                self._measure_ns, self._is_welcome = self._welcome_ns + CLOCK_EVERY_NS, True
         if isinstance(frame, wire.Welcome):
             self._tell(inputs.VenueConnected(self._name))
         if isinstance(frame, (wire.Welcome, wire.Status)):

@@ -558,7 +558,11 @@ def test_an_order_in_doubt_is_asked_about_until_an_answer_settles_it() -> None:
         world.wait(LONG_NS)
         assert len(world.venue.take(QueryOrder)) == 1
     assert world.only().status == "in_doubt"
-    said = [event.anomaly for event in world.since(0) if isinstance(event, events.AnomalyRecorded)]
+    order_id = world.only().order_id
+    said = [
+        event.anomaly for event in world.since(0)
+        if isinstance(event, events.AnomalyRecorded) and event.about == order_id
+    ]  # fmt: skip
     assert said == ["long_in_doubt"]
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
 import pytest
 
-from engine import order_guards, runner
-from engine.inputs import RequestKind
-from engine.order import LIFE
-from engine.outbox import Request
+from engine import events, order_guards
+from engine.appliers import APPLIERS
+from engine.inputs import Action, OperatorCommand
+from engine.order import LIFE, Order
+from engine.values import MILLISECOND_NS, SECOND_NS
 from tests.house.source import ROOT
-from tools.simulation.campaign import Verdict, try_seed
+from tools.simulation.campaign import DAY, HURRICANE, Pace, setting_of, try_plan, try_seed
+from tools.simulation.clock import BEGIN_NS
+from tools.simulation.invariants import violations
+from tools.simulation.plan import Plan
+from tools.simulation.shrink import Case, name_of, shrink
+from tools.simulation.world import World
 
 # Each of these once ended badly: an absence window that every cancel moved, an account opened by a stale snapshot.
 ONCE_BAD = (8, 14, 30, 80, 109)
@@ -54,122 +60,106 @@ def test_a_seed_is_a_run_to_the_byte(hash_seed: str) -> None:
     assert done.stdout.strip() == try_seed(3)[0].state_digest
 
 
-# --- broken on purpose ------------------------------------------------------------------------------------------
+# --- what can happen to a world ---------------------------------------------------------------------------------
 
 
-def caught(faults: dict[str, Any], most: int = 6) -> Verdict | None:
-    """The first seed whose world notices that something is broken: a violation, or an assertion of the engine's."""
-    for seed in range(most):
-        try:
-            verdict, _world = try_seed(seed, faults=faults)
-        except Exception as error:  # noqa: BLE001 (an assertion of apply, an IllegalEvent: noticed)
-            return Verdict(
-                seed=seed, problems=(repr(error),), settled=False, virtual_ns=0, starts=0, deaths={}, events=0,
-                orders=0, fills=0, state_digest="",
-            )  # fmt: skip
-        if verdict.problems:
-            return verdict
-    return None
+def a_world(plan: Plan, faults: dict[str, Any] | None = None) -> World:
+    return World(setting_of(5, faults or {"seed": 1}), plan, 5)
 
 
-def _believe_not_found(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(order_guards.GUARDS, "proves_absence", lambda look: True)
+def a_plan(**changes: Any) -> Plan:
+    return Plan(**changes)
 
 
-def _book_twice(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(order_guards.GUARDS, "is_known", lambda look: False)
-    patch.setitem(order_guards.GUARDS, "contradicts", lambda look: False)
+def ended(world: World) -> list[str]:
+    world.run_until(BEGIN_NS + 20 * SECOND_NS)
+    return violations(world, settled=world.settle(120 * SECOND_NS))
 
 
-def _release_before_append(patch: pytest.MonkeyPatch) -> None:
-    def commit(self: runner.Runner) -> None:
-        self.gate.allow_until(self.state.seq, 10**18)
-        self._release(self._requests)
-        self._requests = []
-        original(self)
-
-    original = runner.Runner._commit
-    patch.setattr(runner.Runner, "_commit", commit)
+@pytest.mark.parametrize("pace", [DAY, HURRICANE], ids=["day", "hurricane"])
+def test_hours_and_hurricanes(pace: Pace) -> None:
+    verdict, _world = try_seed(2, pace=pace)
+    assert verdict.problems == ()
+    assert verdict.virtual_ns > pace.length_ns
+    assert verdict.faults > 20
 
 
-def _believe_a_cancel_timeout(patch: pytest.MonkeyPatch) -> None:
-    from engine import events
-    from engine.order_effects import EFFECTS
-
-    doubt = EFFECTS["doubt"]
-
-    def effect(look: Any) -> Any:
-        if look.report.request is RequestKind.CANCEL:
-            yield events.OrderCanceled(order_id=look.order.order_id, requested=True, reason="timeout")
-        else:
-            yield from doubt(look)
-
-    patch.setitem(EFFECTS, "doubt", effect)
+@pytest.mark.parametrize("asleep_ms", [300, 5_000], ids=["a moment", "longer than any expiry"])
+def test_a_process_that_is_stopped_in_a_send_wakes_up_after_its_successor_began(asleep_ms: int) -> None:
+    world = a_world(Plan(freeze_at_send={9: asleep_ms * MILLISECOND_NS}))
+    assert ended(world) == []
+    assert world.tally.deaths == {"stopped": 1}
+    assert world.tally.starts == 2
 
 
-def _send_again(patch: pytest.MonkeyPatch) -> None:
-    """Every new order leaves twice, the second time under an id of its own."""
-    from attrs import evolve
-
-    from engine.outbox import SubmitOrder, requests_for
-    from engine.values import ClientOrderId
-
-    def twice(state: Any, recorded: Any) -> list[Request]:
-        found = requests_for(state, recorded)
-        return [
-            *found,
-            *(evolve(r, client_order_id=ClientOrderId(r.order_id + "-x")) for r in found if isinstance(r, SubmitOrder)),
-        ]
-
-    patch.setattr(runner, "requests_for", twice)
+@pytest.mark.parametrize("direction", ["mute_at", "deaf_at"])
+def test_half_open_connections(direction: str) -> None:
+    world = a_world(a_plan(**{direction: {BEGIN_NS + 8 * SECOND_NS: 4 * SECOND_NS}}))
+    assert ended(world) == []
+    kinds = [entry.kind for entry in world.log.entries]
+    assert kinds.count("VenueLost") == 1
+    assert "FillBooked" in kinds[kinds.index("VenueLost") :]
 
 
-def _believe_silence(patch: pytest.MonkeyPatch) -> None:
-    """A submit without an answer is taken for rejected."""
-    from engine import events
-    from engine.order_effects import EFFECTS
-
-    doubt = EFFECTS["doubt"]
-
-    def effect(look: Any) -> Any:
-        if getattr(look.report, "request", None) is RequestKind.NEW:
-            yield events.OrderRejected(order_id=look.order.order_id, reason="timeout")
-        else:
-            yield from doubt(look)
-
-    patch.setitem(EFFECTS, "doubt", effect)
+@pytest.mark.parametrize("jump_ms", [-30_000, -3_000, -150, 150, 3_000, 30_000])
+def test_a_clock_that_jumps(jump_ms: int) -> None:
+    plan = Plan(clock_at={BEGIN_NS + 7 * SECOND_NS: jump_ms * MILLISECOND_NS})
+    world = a_world(plan, {"delay_request": {"permille": 300, "by": "900ms"}})
+    assert ended(world) == []
+    assert [entry.kind for entry in world.log.entries].count("ClockJumped") >= 1
 
 
-def _drop_late_fills(patch: pytest.MonkeyPatch) -> None:
-    from engine import events
-    from engine.order_effects import EFFECTS
-
-    def effect(look: Any) -> Any:
-        yield events.AnomalyRecorded(about=look.order.order_id, anomaly="late_fill", detail="too late")
-
-    patch.setitem(EFFECTS, "book_late", effect)
-    patch.setitem(order_guards.GUARDS, "misses_fills", lambda look: False)
+@pytest.mark.parametrize("kind", ["commit_lost", "commit_kept"])
+def test_a_commit_with_an_unknown_outcome_ends_the_process(kind: str) -> None:
+    world = a_world(a_plan(**{kind: {30: SECOND_NS}}))
+    assert ended(world) == []
+    assert world.tally.deaths == {"at an unknown commit": 1}
 
 
-BROKEN: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any]]] = {
-    "not found is believed at once": (_believe_not_found, {"delay_request": {"permille": 1000, "by": "800ms"}}),
-    "executions are booked whenever they are told": (_book_twice, {"duplicate": {"permille": 100}}),
-    "requests leave before they are committed": (_release_before_append, {}),
-    "a cancel that timed out is taken for done": (_believe_a_cancel_timeout, {"lose_request": {"permille": 300}}),
-    "a submit that timed out is taken for rejected": (_believe_silence, {"lose_reply": {"permille": 300}}),
-    "orders are sent again under a new id": (_send_again, {}),
-    "an execution after the end is dropped": (_drop_late_fills, {"drop": {"permille": 200}}),
-}
+def test_starts_from_snapshots_lead_to_the_same() -> None:
+    deaths = {BEGIN_NS + n * 2 * SECOND_NS: SECOND_NS for n in range(1, 8)}
+    worlds = [a_world(Plan(engine_at=deaths, snapshot_every=every)) for every in (0, 25)]
+    assert [ended(world) for world in worlds] == [[], []]
+    assert worlds[0].log.chain == worlds[1].log.chain
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The harness itself is tested: each of these builds is broken, and the campaign says so."""
-    break_it, faults = BROKEN[name]
-    assert caught(faults, most=1) is None, "it is noticed before anything is broken"
-    break_it(monkeypatch)
-    found = caught(faults)
-    assert found is not None, f"{name}: nobody noticed"
+def test_a_latch_that_a_restart_forgets_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause = OperatorCommand(action=Action.PAUSE, uid=0, pid=1, reason="a test")
+    plan = Plan(commands_at={BEGIN_NS + 5 * SECOND_NS: pause}, engine_at={BEGIN_NS + 9 * SECOND_NS: SECOND_NS})
+    assert ended(a_world(plan)) == []
+    start = APPLIERS[events.ProcessStarted]
+
+    def forgetful(state: Any, at: Any, event: Any) -> None:
+        start(state, at, event)
+        state.pauses.clear()
+
+    monkeypatch.setitem(APPLIERS, events.ProcessStarted, forgetful)
+    assert any(problem.startswith("O4") for problem in ended(a_world(plan)))
+
+
+def test_exposure_that_is_not_counted_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Order, "exposure", property(lambda self: self.leaves if not self.is_in_doubt else Decimal(0)))
+    world = a_world(Plan(), {"lose_reply": {"permille": 400, "on": ["place"]}})
+    assert any(problem.startswith("O5") for problem in ended(world))
+
+
+# --- what is left of a failure ----------------------------------------------------------------------------------
+
+
+def test_a_failure_is_shrunk_to_the_faults_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not found is believed at once: it takes a request on its way and a question that overtakes it."""
+    faults = {"seed": 1, "delay_request": {"permille": 1000, "by": "800ms"}, "duplicate": {"permille": 100}}
+    plan = Plan(engine_at={BEGIN_NS + n * SECOND_NS: SECOND_NS // 2 for n in range(3, 12)})
+    setting, length_ns = setting_of(5, faults), 15 * SECOND_NS
+    assert try_plan(setting, plan, 5, length_ns)[0].problems == ()
+    monkeypatch.setitem(order_guards.GUARDS, "proves_absence", lambda look: True)
+    verdict, _world = try_plan(setting, plan, 5, length_ns)
+    assert verdict.problems
+    case = Case(setting=setting, plan=plan, seed=5, length_ns=length_ns, struck=verdict.struck)
+    smaller = shrink(case, name_of(verdict), 120)
+    assert smaller.try_again() == name_of(verdict)
+    assert 1 <= len(smaller.told()) < len(case.told()) // 3
+    assert not any("duplicate" in line for line in smaller.told())
 
 
 def test_the_life_table_is_what_runs() -> None:
