@@ -15,7 +15,7 @@ DEMO  := demo/holdfast.toml
 TIED  := $(shell setpriv --pdeathsig KILL true 2>/dev/null && echo setpriv --pdeathsig KILL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench update audit clean
+.PHONY: help run test check format prove mutants bench update audit clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name does; do printf '  make %-8s %s\n' "$$name" "$$does"; done
@@ -35,6 +35,12 @@ check: $(READY) ## ruff and mypy --strict
 format: $(READY) ## write the code the way `make check` wants it
 	@$(BIN)/python -m ruff check --fix-only
 	@$(BIN)/python -m ruff format
+
+prove: $(READY) ## kill, cut, flip and lose everything, by seeds, and look at what is left (ARGS="--seconds 3600 --seeds 100000")
+	@$(BIN)/python -m tools.proof $(ARGS)
+
+mutants: $(READY) ## break the build on purpose, once in each way, and see who notices
+	@$(BIN)/python -m tools.proof.mutants $(ARGS)
 
 bench: $(READY) ## measure
 	@$(BIN)/python -m tools.bench $(ARGS)

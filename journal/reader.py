@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from journal import chain, preflight, schema
 from journal.entry import COLUMNS, Entry
@@ -133,7 +133,7 @@ def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str | int
     return _checked(meta, path)
 
 
-def _checked(meta: dict[str, str | int], path: Path) -> dict[str, str | int]:
+def _checked(meta: dict[Any, Any], path: Path) -> dict[str, str | int]:
     """The values without their digest; a journal from before there was one is taken as it is."""
     kept = {name: value for name, value in meta.items() if name != schema.DIGEST}
     is_lost = any(isinstance(value, str) and len(value) == schema.DIGEST_LENGTH for value in kept.values())

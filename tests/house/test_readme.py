@@ -15,6 +15,7 @@ import pytest
 
 from tests.house.diagrams import BLOCK, DIAGRAMS, drawn
 from tests.house.source import ROOT
+from tools.proof.layers import BY_NAME
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
@@ -54,18 +55,40 @@ def test_make_run_then_verify(tmp_path: Path) -> None:
         assert "ok" in run(shlex.split(line), tmp_path).lower()
 
 
+def test_the_proof_and_its_mutants(tmp_path: Path) -> None:
+    """The two targets, narrowed to what takes seconds; continuous integration runs both in full."""
+    assert COMMANDS[2] == ["make prove", "make mutants"]
+    narrow = f"--layer worlds --layer old_journals --seeds 3 --results {tmp_path / 'proof.db'}"
+    sheet = run(["make", "prove", f"ARGS={narrow}"], ROOT)
+    assert "cases tried" in sheet
+    assert re.search(r"│ all +│ +│ +6 │", sheet), sheet
+    assert "1 of 1 mutants caught" in run(["make", "mutants", "ARGS=--only forget_fees --fastest"], ROOT)
+
+
+def test_the_layers_are_those_of_the_table() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", README.partition("## Begin your own")[0], re.MULTILINE) == list(BY_NAME)
+
+
 def test_worlds_by_their_seeds() -> None:
-    for line in COMMANDS[2]:
+    for line in COMMANDS[3]:
         assert " 0  of 3 worlds violated an invariant" in run(shlex.split(line), ROOT)
 
 
 def test_begin_your_own(tmp_path: Path) -> None:
-    for line in COMMANDS[3]:
-        run(shlex.split(line), tmp_path)
+    for line in (*COMMANDS[4], *COMMANDS[5]):
+        shown = run(shlex.split(line), tmp_path)
+        assert "torture" not in line or "0 violations" in shown
+
+
+def test_the_plugin_in_ten_lines() -> None:
+    """Its section is run, word for word, by tests/harness/test_example.py."""
+    section = (ROOT / "tests" / "harness" / "example" / "section.md").read_text().strip()
+    assert section in README
+    assert COMMANDS[6] == re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0].strip().splitlines()
 
 
 def test_no_command_is_left_out() -> None:
-    assert len(COMMANDS) == 4, "a new block of commands needs a test"
+    assert len(COMMANDS) == 7, "a new block of commands needs a test"
 
 
 @pytest.mark.parametrize("name", ["make run", "make test", "make run FOR=20s"])

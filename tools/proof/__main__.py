@@ -20,6 +20,7 @@ from rich.table import Table
 from tools.proof.layers import BY_NAME, LAYERS, Layer, Timed, try_one
 from tools.proof.results import Results, Sum, commit_of
 
+WIDTH = 110
 SLICES = 1_000_000
 """The slice of a commit begins at one of so many seeds."""
 
@@ -41,7 +42,7 @@ def main(
     results: Path, merge: tuple[Path, ...], again: bool,
 ) -> None:  # fmt: skip
     """Kill, cut, flip and lose everything that can be, and look at what is left."""
-    console, commit_id, kept = Console(), commit_of(), Results(results)
+    console, commit_id, kept = Console(width=max(Console().width, WIDTH)), commit_of(), Results(results)
     for other in merge:
         console.print(f"{kept.merge(other)} results of {other}")
     layers = [layer for layer in LAYERS if not names or layer.name in names]

@@ -13,7 +13,7 @@ from tools.proof.outcome import Outcome
 
 @frozen
 class Layer:
-    """One layer: `module` has its `try_seed`; `quick` seeds take about a minute of one core altogether."""
+    """One layer: `module` has its `try_seed`; `quick` seeds are a quick look: some minutes of one core altogether."""
 
     name: str
     module: str
@@ -25,10 +25,10 @@ LAYERS = (
     Layer("images", "tools.proof.disk.images", "every crash point of the disk", 4),
     Layer("errors", "tools.proof.disk.errors", "every I/O error, once and for ever", 2),
     Layer("compound", "tools.proof.disk.compound", "a crash in the recovery from a crash", 2),
-    Layer("damage", "tools.proof.disk.damage", "damaged bytes and files", 2),
-    Layer("worlds", "tools.proof.worlds", "the whole system in virtual time", 60),
-    Layer("machines", "tools.harness.layer", "Hypothesis machines that shrink", 1),
-    Layer("processes", "tools.proof.processes.campaign", "kill -9 of real processes over sockets", 3),
+    Layer("damage", "tools.proof.disk.damage", "damaged bytes and files", 4),
+    Layer("worlds", "tools.proof.worlds", "the whole system in virtual time", 40),
+    Layer("machines", "tools.harness.layer", "Hypothesis machines that shrink", 4),
+    Layer("processes", "tools.proof.processes.campaign", "kill -9 of real processes over sockets", 4),
     Layer("old_journals", "tools.proof.old_journals", "journals of earlier releases", 3),
 )
 BY_NAME = {layer.name: layer for layer in LAYERS}

@@ -73,6 +73,33 @@ def _swallowed(stack: ExitStack) -> None:
     _replace(stack, Journal, "append", believing)
 
 
+def _late(stack: ExitStack) -> None:
+    append = Journal.append
+    held: dict[int, Sequence[Draft]] = {}
+
+    def later(self: Journal, drafts: Sequence[Draft]) -> int:
+        """Returns before the commit, which the next append makes up for."""
+        before = held.pop(id(self), None)
+        if before:
+            append(self, before)
+        held[id(self)] = drafts
+        return drafts[-1].seq
+
+    _replace(stack, Journal, "append", later)
+
+
+def _shortened(stack: ExitStack) -> None:
+    append = Journal.append
+
+    def shorter(self: Journal, drafts: Sequence[Draft]) -> int:
+        if len(drafts) > 1:
+            append(self, drafts[:-1])
+            return drafts[-1].seq
+        return append(self, drafts)
+
+    _replace(stack, Journal, "append", shorter)
+
+
 def _head_first(stack: ExitStack) -> None:
     append = Journal.append
 
@@ -138,6 +165,8 @@ BUILDS = {
     "error-swallowed": Build(
         "append returns although the commit raised", "child", _swallowed, "errors", 0, 1, "I1 seq 1"
     ),
+    "late-commit": Build("append returns before its commit", "child", _late, "images", 0, 1, "I1 seq"),
+    "last-event-lost": Build("append leaves the last event of a batch out", "child", _shortened, "images", 0, 1, "I3"),
     "torn-tail-kept": Build(
         "what is left of a torn commit stays in the log", "child", _log_kept, "compound", 1, 3, "I4 epoch 1"
     ),

@@ -58,15 +58,18 @@ ENGINE = (
     _of_engine("books", "forget_fees", _worlds(0), MACHINES),
     _of_engine("pauses", "trade_while_paused", _worlds(68)),
 )
+ALSO = {
+    "late-commit": (PROCESSES,), "error-swallowed": (Catcher("compound", (0, 1)),), "no-fsync": (Catcher("compound"),),
+}  # fmt: skip
+"""Who else notices what is broken in the journal."""
+
 DISK = tuple(
     Mutant(
-        name,
-        "journal.append" if build.side == "child" else "journal",
-        build.what,
-        (Catcher(build.layer, (build.seed,)),),
+        name, "journal.append" if build.side == "child" else "journal", build.what,
+        (Catcher(build.layer, (build.seed,)), *ALSO.get(name, ())),
     )
     for name, build in BUILDS.items()
-)
+)  # fmt: skip
 _IN_BOTH = {mutant.name for mutant in ENGINE}
 PROCESS = tuple(
     Mutant(name, "processes", build.what, (PROCESSES,)) for name, build in BROKEN.items() if name not in _IN_BOTH
