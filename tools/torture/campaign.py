@@ -73,12 +73,12 @@ class Suffered:
         table: dict[str, dict[str, int]] = {}
         for (fault, state), count in sorted(self.matrix.items()):
             table.setdefault(fault, {})[state] = count
-        violated = self.violated()
+        violated, ways = self.violated(), all_ways()
         return {
             "ok": self.is_ok, "seeds": self.seeds, "kills": self.kills, "faults": self.faults, "deaths": self.deaths,
             "starts": self.starts, "orders": self.orders, "fills": self.fills, "virtual_ns": self.virtual_ns,
             "matrix": table,
-            "coverage": {"taken": len(self.ways), "of": len(all_ways()), "untaken": untaken(self.ways)},
+            "coverage": {"taken": len(ways & set(self.ways)), "of": len(ways), "untaken": untaken(self.ways)},
             "invariants": {name: violated.get(name, 0) for name in INVARIANTS},
             "problems": [
                 {"seed": t.seed, "violated": list(t.problems), "takes": list(t.fewest)} for t in self.broken

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from textwrap import wrap
 
 import click
 from rich.console import Console
@@ -20,6 +21,7 @@ from tools.torture.campaign import Suffered, sessions_of, torture
 
 EXIT_VIOLATED = 1
 PROBLEMS_SHOWN = 5
+WIDTH = 100
 STATES = (
     NO_ORDER, "pending_new", "in_doubt", "new", "partially_filled", "cancel pending", "replace pending", "filled",
     "canceled", "expired", "rejected", "void", NOBODY_UP,
@@ -87,12 +89,13 @@ def _count(number: int) -> Cell:
 
 
 def _show_coverage(paper: Paper, suffered: Suffered) -> None:
-    total = len(all_ways())
-    paper.line(Cell("ways through the order tables", LOUD), f"  {len(suffered.ways)} of {total} taken")
-    left = untaken(suffered.ways)
-    names = ", ".join(f"{report} ({len(where)})" for report, where in left.items())
-    if names:
-        paper.line(Cell(f"  not met: {names}", QUIET))
+    total, left = len(all_ways()), untaken(suffered.ways)
+    taken = len(all_ways() & set(suffered.ways))
+    rest = "; of these reports some were never met:" if left else ""
+    paper.line(Cell("ways through the order tables", LOUD), f"  {taken} of {total} taken{rest}")
+    names = [f"{report.replace('_', ' ')} ({len(where)})" for report, where in left.items()]
+    for line in wrap(", ".join(names), WIDTH):
+        paper.line(Cell(f"  {line}", QUIET))
     paper.line()
 
 
@@ -109,8 +112,8 @@ def _show_invariants(paper: Paper, suffered: Suffered) -> None:
     paper.line(Cell("invariants", LOUD))
     for name, words in INVARIANTS.items():
         count = violated.pop(name, 0)
-        mark = Cell(f"✗ {count:,} times", BAD) if count else Cell("✓", GOOD)
-        paper.line("  ", Cell(f"{name:3}", QUIET), f" {words}  ", mark)
+        mark, times = (Cell("✗", BAD), Cell(f"  {count:,} times", BAD)) if count else (Cell("✓", GOOD), "")
+        paper.line("  ", mark, Cell(f" {name:3}", QUIET), words, times)
     for name, count in violated.items():
         paper.line("  ", Cell(f"{name}", BAD), f"  {count:,} times")
     paper.line()
