@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from fractions import Fraction
 from pathlib import Path
 from zlib import crc32
 
@@ -64,13 +65,14 @@ def _done(kept: Results, commit_id: str, layers: list[Layer]) -> set[tuple[str, 
 
 
 def _units(layers: list[Layer], first: int, seeds: int | None, done: set[tuple[str, int]]) -> Iterator[Unit]:
-    """The layers take turns, so that time that runs out runs out for all of them. Fixtures are numbered from 0."""
+    """The layers take turns by how many seeds each has, so that time that runs out runs out for all of them alike.
+    Fixtures are numbered from 0."""
     counts = {layer: layer.quick if seeds is None else seeds for layer in layers}
-    for number in range(max(counts.values(), default=0)):
-        for layer in layers:
-            seed = number if layer.name == "old_journals" else first + number
-            if number < counts[layer] and (layer.name, seed) not in done:
-                yield layer, seed
+    turns = [(Fraction(number, counts[layer]), layer, number) for layer in layers for number in range(counts[layer])]
+    for _turn, layer, number in sorted(turns, key=lambda each: each[0]):
+        seed = number if layer.name == "old_journals" else first + number
+        if (layer.name, seed) not in done:
+            yield layer, seed
 
 
 def _tried(units: list[Unit], jobs: int, seconds: int | None) -> Iterator[Timed]:
