@@ -34,7 +34,7 @@ class Frame(NamedTuple):
     """One frame of a log.
 
     `is_ours` where it is of the log's present generation, `commit` where it ends a transaction, `intact` where its
-    checksum follows the one before.
+    checksum follows the one before; `is_whole_with` says whether it would with another page in its place.
     """
 
     number: int
@@ -87,7 +87,8 @@ def check_wal(wal: Path) -> bool:
     """Refuse a log in which a whole transaction stands behind a bad frame; raises `JournalDamaged`.
 
     Behind the transaction with the bad frame may stand one frame more: SQLite repeats a commit's last frame to fill
-    the sector (psow=0). True where there are bad frames, but no such transaction: a torn tail.
+    the sector (psow=0), and flushes that repetition with the *next* commit: one that is torn is no damage, unless a
+    whole transaction stands behind it. True where there are bad frames, but no such transaction: a torn tail.
     """
     broken: Frame | None = None
     ended: Frame | None = None
