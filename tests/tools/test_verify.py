@@ -74,7 +74,8 @@ def test_no_journal_is_not_a_verdict(tmp_path: Path) -> None:
         ("UPDATE event SET body=replace(body, 'pid', 'dip') WHERE seq=1", "the chain breaks at seq 1"),
         ("UPDATE event SET at_ns=at_ns+1 WHERE seq=5", "the chain breaks at seq 5"),
         ("DELETE FROM event WHERE seq=7", "the chain breaks at seq 7"),
-        ("UPDATE meta SET value='another' WHERE key='journal_id'", "the chain breaks at seq 1"),
+        ("UPDATE meta SET value='another' WHERE key='journal_id'", "what it says of itself (meta) does not match"),
+        ("UPDATE meta SET value='live' WHERE key='mode'", "what it says of itself (meta) does not match"),
         ("DELETE FROM event WHERE seq>20", "the tail is lost: the head file remembers seq"),
     ],
 )
