@@ -88,13 +88,15 @@ def check_wal(wal: Path) -> bool:
 
     Behind the transaction with the bad frame may stand one frame more: SQLite repeats a commit's last frame to fill
     the sector (psow=0), and flushes that repetition with the *next* commit: one that is torn is no damage, unless a
-    whole transaction stands behind it. True where there are bad frames, but no such transaction: a torn tail.
+    whole transaction stands behind it. True where something is left of a transaction that was not ended: a torn tail.
     """
     broken: Frame | None = None
     ended: Frame | None = None
     before: Frame | None = None
     is_padded = is_torn = is_rest = False
+    whole = WAL_HEADER_BYTES
     for frame in frames(wal):
+        whole += FRAME_HEADER_BYTES + len(frame.data)
         if broken is None and frame.intact:
             before = frame
             continue
@@ -114,7 +116,8 @@ def check_wal(wal: Path) -> bool:
             raise _damaged(f"frame {broken.number} of the log is bad, and a later transaction stands behind it", wal)
         else:
             is_padded = True
-    return is_torn
+    has_open_end = before is not None and not before.commit  # whole frames, but the transaction was not ended
+    return is_torn or has_open_end or size_of(wal) > whole
 
 
 def frames(wal: Path) -> Iterator[Frame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -337,3 +338,14 @@ def test_a_rollback_journal_beside_the_database_is_refused(tmp_path: Path) -> No
     with pytest.raises(JournalUnsuitable, match="rollback journal"):
         Journal(tmp_path)
     assert (tmp_path / "journal.db-journal").stat().st_size == 512
+
+
+def test_what_is_left_of_a_transaction_that_was_not_ended_is_a_torn_tail(image: Image, tmp_path: Path) -> None:
+    """Whole frames without their commit, or a part of a frame: cleared away before the next commit stands in front of
+    them, because a power cut in that one would make them look like a later transaction."""
+    ends = [end_at for end_at, _seq in image.ends]
+    begin_at = next(a for a, b in pairwise(ends) if b - a >= 4 * FRAME)  # a transaction of several frames
+    for length in (begin_at + FRAME, begin_at + FRAME + 500, begin_at + 500):
+        copy = image.write(tmp_path / str(length), log=image.log[:length])
+        assert preflight.check_files(copy / "journal.db"), length
+    assert not preflight.check_files(image.write(tmp_path / "whole", log=image.log[:begin_at]) / "journal.db")

@@ -13,7 +13,7 @@ from tools.proof.outcome import Outcome
 
 pytestmark = pytest.mark.skipif(not has_apsw(), reason="apsw is not installed")
 
-WHOLE = (("images", 0, 1), ("errors", 0, 1), ("compound", 1, 3), ("damage", 2, 1))
+WHOLE = (("images", 0, 1), ("errors", 0, 1), ("compound", 1, 3), ("damage", 2, 1), ("compound", 884660, 9))
 
 
 def tried(layer: str, seed: int, steps: int, broken: str = "") -> Outcome:
