@@ -1,4 +1,4 @@
-"""A run that kills, or stops, itself at a named point around the commit of a batch that requests something of a venue.
+"""A run that kills, or stops, itself at a named point around the commit of a batch that requests a new order.
 
 `python tests/crash/dying.py CONFIG POINT NUMBER SIGNAL`: NUMBER says around which of those commits.
 """
@@ -19,13 +19,15 @@ from tools.config import read_configuration
 from tools.run import run
 
 POINTS = ("before_append", "after_append", "after_release")
-REQUESTS = ("SubmitRequested", "CancelRequested", "ReplaceRequested")
 LAST_SECONDS = 0.03
 """What was released, by right or wrongly, has this long to reach the wire."""
 
 
 def die_at(point: str, number: int, by: signal.Signals) -> None:
-    """From here on: that signal at that point of the `number`-th batch that requests something."""
+    """From here on: that signal at that point of the `number`-th batch that requests a new order.
+
+    A new order leaves with its commit; the cancel of an order without an answer waits, and nothing would be on its way.
+    """
     seen = 0
 
     def die(here: str) -> None:
@@ -38,7 +40,7 @@ def die_at(point: str, number: int, by: signal.Signals) -> None:
 
     def append_or_die(journal: Journal, drafts: Sequence[Any]) -> int:
         nonlocal seen
-        asks = journal.path.name == "journal.db" and any(draft.kind in REQUESTS for draft in drafts)
+        asks = journal.path.name == "journal.db" and any(draft.kind == "SubmitRequested" for draft in drafts)
         seen += asks
         if asks:
             die("before_append")
