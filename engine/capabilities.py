@@ -37,6 +37,8 @@ class Capabilities:
     replace: bool
     client_ids: ClientIds
     client_id_length: int
+    reduce_only: bool = False
+    """Does the venue itself refuse what would open or grow a position?"""
 
 
 @frozen

@@ -29,7 +29,22 @@ KINDS: dict[str, type[Event]] = {
 }
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
-UPCASTERS: dict[tuple[str, int], Upcaster] = {}
+
+
+def _as_it_was(body: dict[str, Any]) -> dict[str, Any]:
+    """The next version only has more fields, and their defaults say what was true before."""
+    return body
+
+
+UPCASTERS: dict[tuple[str, int], Upcaster] = {
+    ("ConfigurationAdopted", 1): _as_it_was,
+    ("OrderIntended", 1): _as_it_was,
+    ("OrderRecalled", 1): _as_it_was,
+    ("OrderReplaced", 1): _as_it_was,
+    ("OrderTriggered", 1): _as_it_was,
+    ("ReplaceRequested", 1): _as_it_was,
+    ("VenueDescribed", 1): _as_it_was,
+}
 """(kind, version) → the body as the next version would have written it. Pure; released ones never change."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -44,7 +59,7 @@ NOT_IN_DIGEST = frozenset(
 )
 """What is not domain: phase, epoch, timers, what follows from the rest, and pauses without a latch."""
 
-NOT_IN_ORDER_DIGEST = frozenset({"queries", "queried_ns", "updated_ns"})
+NOT_IN_ORDER_DIGEST = frozenset({"queries", "queried_ns", "updated_ns", "is_triggered"})
 
 
 class UnknownEvent(Exception):

@@ -25,12 +25,14 @@ from engine.order_events import (  # noqa: F401 (this is where they are imported
     FillBusted,
     FillCorrected,
     OrderAccepted,
+    OrderAmended,
     OrderArchived,
     OrderCanceled,
     OrderDenied,
     OrderDoneForDay,
     OrderEvent,
     OrderExpired,
+    OrderHeld,
     OrderIntended,
     OrderQueried,
     OrderRecalled,
@@ -46,6 +48,7 @@ from engine.order_events import (  # noqa: F401 (this is where they are imported
     ReplaceDenied,
     ReplaceRefused,
     ReplaceRequested,
+    StyleEnded,
     SubmitRequested,
 )
 from engine.settings import Settings
@@ -85,6 +88,7 @@ class ProcessStarted(Event):
 class ConfigurationAdopted(Event):
     """From here on these settings hold."""
 
+    VERSION = 2
     settings: Settings
 
 
@@ -92,6 +96,7 @@ class ConfigurationAdopted(Event):
 class VenueDescribed(VenueEvent):
     """From here on this is what a venue can do."""
 
+    VERSION = 2
     venue: VenueName
     description: VenueDescription
 

@@ -5,7 +5,7 @@ It asserts: an illegal event is our own bug and stops the process.
 
 from __future__ import annotations
 
-from engine import order_booking, system_booking  # noqa: F401 (imported so that they register)
+from engine import intent_booking, order_booking, system_booking  # noqa: F401 (imported so that they register)
 from engine.appliers import APPLIERS
 from engine.events import Event
 from engine.order import IllegalEvent

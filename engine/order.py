@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
+from engine.instructions import Role, Work
 from engine.order_tables import (  # noqa: F401 (this is where they are imported from)
     ACTIVE,
     CANCEL,
@@ -90,11 +91,16 @@ class Replacement:
     client_order_id: ClientOrderId
     quantity: Decimal
     price: Decimal | None
+    stop_price: Decimal | None = None
 
 
 @frozen(kw_only=True, slots=False)
 class Order:
-    """An order as the journal knows it. `notional` is Σ quantity x price over its executions; times are `*_ns`."""
+    """An order as the journal knows it. `notional` is Σ quantity x price over its executions; times are `*_ns`.
+
+    `worst_price` bounds a market order with `max_slippage`. `held` says why the engine keeps the order to itself, and
+    is empty where it does not. Linked orders share a `group`; `parent` is the order whose executions make it live.
+    """
 
     order_id: OrderId
     strategy: StrategyName
@@ -135,6 +141,19 @@ class Order:
     replace_ns: int = 0
     queries: int = 0
     queried_ns: int = 0
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    good_till_ns: int | None = None
+    reduce_only: bool = False
+    max_slippage: Decimal | None = None
+    worst_price: Decimal | None = None
+    style: Work | None = None
+    style_ended: bool = False
+    parent: OrderId | None = None
+    group: OrderId | None = None
+    role: Role = Role.PLAIN
+    held: str = ""
+    is_triggered: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -164,6 +183,19 @@ class Order:
         asked = self.replacement.quantity if self.replacement and self.is_open else self.quantity
         most = max(self.quantity, asked) if self.is_open else self.filled
         return max(EXACT.subtract(max(most, self.reported_filled), self.filled), ZERO)
+
+    @property
+    def sent_type(self) -> OrderType:
+        """OrdType(40) at the venue: what the engine held until it was triggered leaves as a plain order, and a market
+        order with a bound as a limit order at that."""
+        if self.order_type.has_trigger and self.held:
+            return OrderType.MARKET if self.worst_price is None and not self.order_type.has_price else OrderType.LIMIT
+        return OrderType.LIMIT if self.worst_price is not None else self.order_type
+
+    @property
+    def sent_price(self) -> Decimal | None:
+        """The limit price at the venue."""
+        return self.price if self.price is not None else self.worst_price
 
     @property
     def average_price(self) -> Decimal | None:
@@ -206,6 +238,8 @@ _LEGAL: dict[str, frozenset[str]] = {
     "OrderDenied": frozenset({"deny"}),
     "SubmitRequested": frozenset({"submit"}),
     "OrderTriggered": frozenset({"trigger"}),
+    "OrderHeld": frozenset({"hold"}),
+    "OrderAmended": frozenset({"amend"}),
 }
 
 

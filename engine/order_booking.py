@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from decimal import Decimal
 from typing import Any
 
@@ -14,15 +13,12 @@ from engine.appliers import applies
 from engine.inputs import RequestKind, Resolution
 from engine.order import (
     CANCELED,
-    DENIED,
     DONE_FOR_DAY,
     EXPIRED,
     FILLED,
     HALTED,
     IN_DOUBT,
-    INTENT,
     NEW,
-    PENDING_NEW,
     REJECTED,
     SUSPENDED,
     UNSETTLED,
@@ -41,62 +37,20 @@ from engine.order import (
     status_after_fills,
     working_status,
 )
+from engine.order_keeping import put, tell, within_a_minute
 from engine.position import Position, charge, execute
 from engine.state import (
     NOBODY,
-    UNTOLD_MOST,
-    Fact,
     Recorded,
     State,
     execution_key,
-    intent_fingerprint,
     roll_day,
     touch,
     venue_id_key,
 )
-from engine.values import EXACT, SECOND_NS, ZERO, Asset, ClientOrderId, Side, VenueName, plain
-
-INTENTS_REMEMBERED = 1_000
-"""Intents that the duplicate guard compares with; the oldest go first."""
+from engine.values import EXACT, ZERO, Asset, ClientOrderId, Side, plain
 
 # --- orders -----------------------------------------------------------------------------------------------------
-
-
-@applies(events.OrderIntended)
-def _intend(state: State, at: Recorded, event: events.OrderIntended) -> None:
-    if event.order_id in state.orders:
-        raise IllegalEvent(f"order {event.order_id} exists")
-    _put(state, Order(
-        order_id=event.order_id, strategy=event.strategy, strategy_version=event.strategy_version,
-        instrument=event.instrument, venue=event.venue, side=event.side, order_type=event.order_type,
-        time_in_force=event.time_in_force, post_only=event.post_only, quantity=event.quantity, price=event.price,
-        key=event.key, created_ns=at.at_ns, updated_ns=at.at_ns, intended_seq=at.seq,
-    ))  # fmt: skip
-    if event.key is not None:
-        state.keys[f"{event.strategy}/{event.key}"] = event.order_id
-
-
-@applies(events.OrderDenied)
-def _deny(state: State, at: Recorded, event: events.OrderDenied) -> None:
-    order = moved(state.orders[event.order_id], event.kind, DENIED, at.at_ns, reason=event.reason)
-    _put(state, order)
-    _tell(state, order, at)
-    state.said[f"denied/{order.strategy}/{order.instrument}/{event.reason}"] = at.at_ns
-
-
-@applies(events.SubmitRequested)
-def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
-    order = moved(
-        state.orders[event.order_id], event.kind, PENDING_NEW, at.at_ns,
-        client_order_id=event.client_order_id, requested_seq=at.seq, requested_ns=at.at_ns,
-    )  # fmt: skip
-    _put(state, order)
-    state.by_client_id[event.client_order_id] = event.order_id
-    state.submitted_ns = _within_a_minute(state.submitted_ns, at.at_ns)
-    state.last_intent[intent_fingerprint(order)] = at.at_ns
-    if len(state.last_intent) > INTENTS_REMEMBERED:
-        del state.last_intent[next(iter(state.last_intent))]
-    _set_open_orders_unseen(state, order.venue)
 
 
 @applies(events.OrderAccepted)
@@ -105,8 +59,8 @@ def _accept(state: State, at: Recorded, event: events.OrderAccepted) -> None:
     status = order.status if order.status in WORKING[:2] else working_status(order.filled)
     venue_order_id = order.venue_order_id or event.venue_order_id
     order = moved(order, event.kind, status, at.at_ns, venue_order_id=venue_order_id, evidence=Evidence.CONFIRMED)
-    _put(state, order)
-    _tell(state, order, at)
+    put(state, order)
+    tell(state, order, at)
 
 
 @applies(events.OrderRejected)
@@ -132,8 +86,8 @@ def _close(state: State, at: Recorded, event: events.OrderEvent, status: Any, **
     changes.setdefault("evidence", Evidence.CONFIRMED)
     changes["venue_order_id"] = order.venue_order_id or getattr(event, "venue_order_id", None)
     order = moved(order, event.kind, status, at.at_ns, closed_as=status, **changes)
-    _put(state, order)
-    _tell(state, order, at)
+    put(state, order)
+    tell(state, order, at)
     touch(state, order.venue, state.instruments.get(order.instrument), at.seq)
 
 
@@ -156,7 +110,7 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
         changes["evidence"] = Evidence.CONFIRMED
     order = _refilled(state, order, event, at, changes)
     touch(state, order.venue, state.instruments[order.instrument], at.seq)
-    _tell(state, order, at, key)
+    tell(state, order, at, key)
 
 
 @applies(events.FillCorrected)
@@ -170,7 +124,7 @@ def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
     _book_money(state, order, before.side, event.quantity, event.price)
     order = _refilled(state, order, event, at, {})
     touch(state, order.venue, state.instruments[order.instrument], at.seq)
-    _tell(state, order, at)
+    tell(state, order, at)
 
 
 @applies(events.FillBusted)
@@ -183,7 +137,7 @@ def _bust(state: State, at: Recorded, event: events.FillBusted) -> None:
     _charge(state, order, -before.fee if before.fee else None, before.fee_asset)
     order = _refilled(state, order, event, at, {})
     touch(state, order.venue, state.instruments[order.instrument], at.seq)
-    _tell(state, order, at)
+    tell(state, order, at)
 
 
 def _own_execution(state: State, event: Any) -> tuple[str, Execution, Order]:
@@ -212,7 +166,7 @@ def _refilled(state: State, order: Order, event: Any, at: Recorded, changes: dic
     else:
         status = status_after_fills(order, filled)
     order = moved(order, event.kind, status, at.at_ns, filled=filled, notional=notional, **changes)
-    _put(state, order)
+    put(state, order)
     return order
 
 
@@ -244,7 +198,7 @@ def _book_fee(state: State, at: Recorded, event: events.FeeBooked) -> None:
 
 @applies(events.CancelRequested)
 def _request_cancel(state: State, at: Recorded, event: events.CancelRequested) -> None:
-    _put(state, overlaid(
+    put(state, overlaid(
         state.orders[event.order_id], event.kind, Pending.SENT, at.at_ns, cancel_held=event.held, cancel_seq=at.seq,
         cancel_ns=at.at_ns,
     ))  # fmt: skip
@@ -254,32 +208,35 @@ def _request_cancel(state: State, at: Recorded, event: events.CancelRequested) -
 def _acknowledge(state: State, at: Recorded, event: events.OrderEvent) -> None:
     order = state.orders[event.order_id]
     pending = order.pending_cancel if isinstance(event, events.CancelAccepted) else order.pending_replace
-    _put(state, overlaid(order, event.kind, pending, at.at_ns))
+    put(state, overlaid(order, event.kind, pending, at.at_ns))
 
 
 @applies(events.ReplaceDenied)
 def _deny_replace(state: State, at: Recorded, event: events.ReplaceDenied) -> None:
-    _put(state, revised(state.orders[event.order_id], updated_ns=at.at_ns))
+    put(state, revised(state.orders[event.order_id], updated_ns=at.at_ns))
 
 
 @applies(events.CancelRefused)
 def _refuse_cancel(state: State, at: Recorded, event: events.CancelRefused) -> None:
     pending = Pending.IN_DOUBT if event.refusal == "unknown_order" else Pending.NONE
     order = overlaid(state.orders[event.order_id], event.kind, pending, at.at_ns)
-    _put(state, order)
-    _tell(state, order, at)
+    put(state, order)
+    tell(state, order, at)
 
 
 @applies(events.ReplaceRequested)
 def _request_replace(state: State, at: Recorded, event: events.ReplaceRequested) -> None:
     order = state.orders[event.order_id]
-    replacement = Replacement(client_order_id=event.new_client_order_id, quantity=event.quantity, price=event.price)
-    _put(state, overlaid(
+    replacement = Replacement(
+        client_order_id=event.new_client_order_id, quantity=event.quantity, price=event.price,
+        stop_price=event.stop_price,
+    )  # fmt: skip
+    put(state, overlaid(
         order, event.kind, Pending.SENT, at.at_ns, replacement=replacement, replace_seq=at.seq, replace_ns=at.at_ns,
         replacement_ids=(*order.replacement_ids, event.new_client_order_id),
     ))  # fmt: skip
     state.by_client_id[event.new_client_order_id] = event.order_id
-    state.submitted_ns = _within_a_minute(state.submitted_ns, at.at_ns)
+    state.submitted_ns = within_a_minute(state.submitted_ns, at.at_ns)
 
 
 @applies(events.OrderReplaced)
@@ -290,23 +247,24 @@ def _replace(state: State, at: Recorded, event: events.OrderReplaced) -> None:
     order = moved(
         order, event.kind, status, at.at_ns, quantity=quantity, price=event.price, pending_replace=Pending.NONE,
         replacement=None, venue_order_id=event.venue_order_id or order.venue_order_id,
+        stop_price=order.stop_price if event.stop_price is None else event.stop_price,
     )  # fmt: skip
-    _put(state, order)
-    _tell(state, order, at)
+    put(state, order)
+    tell(state, order, at)
 
 
 @applies(events.ReplaceRefused)
 def _refuse_replace(state: State, at: Recorded, event: events.ReplaceRefused) -> None:
     order = overlaid(state.orders[event.order_id], event.kind, Pending.NONE, at.at_ns, replacement=None)
-    _put(state, order)
-    _tell(state, order, at)
+    put(state, order)
+    tell(state, order, at)
 
 
-@applies(events.OrderSuspended, events.OrderDoneForDay, events.OrderTriggered)
+@applies(events.OrderSuspended, events.OrderDoneForDay)
 def _halt(state: State, at: Recorded, event: events.OrderEvent) -> None:
     order = state.orders[event.order_id]
     halted = {"OrderSuspended": SUSPENDED, "OrderDoneForDay": DONE_FOR_DAY}
-    _put(state, moved(order, event.kind, halted.get(event.kind, order.status), at.at_ns))
+    put(state, moved(order, event.kind, halted[event.kind], at.at_ns))
 
 
 @applies(events.OrderRestated)
@@ -317,8 +275,8 @@ def _restate(state: State, at: Recorded, event: events.OrderRestated) -> None:
         status = FILLED
     quantity = max(event.quantity, order.filled)
     order = moved(order, event.kind, status, at.at_ns, quantity=quantity)
-    _put(state, order)
-    _tell(state, order, at)
+    put(state, order)
+    tell(state, order, at)
 
 
 @applies(events.OutcomeUnknown)
@@ -330,14 +288,14 @@ def _doubt(state: State, at: Recorded, event: events.OutcomeUnknown) -> None:
         order = overlaid(order, f"{event.kind} {event.request}", Pending.IN_DOUBT, at.at_ns, cancel_held=False)
     else:
         order = overlaid(order, f"{event.kind} {event.request}", Pending.IN_DOUBT, at.at_ns)
-    _put(state, order)
+    put(state, order)
 
 
 @applies(events.OrderQueried)
 def _query(state: State, at: Recorded, event: events.OrderQueried) -> None:
     order = state.orders[event.order_id]
     reported = max(order.reported_filled, event.reported_filled or ZERO)
-    _put(state, revised(order, queries=order.queries + 1, queried_ns=at.at_ns, reported_filled=reported))
+    put(state, revised(order, queries=order.queries + 1, queried_ns=at.at_ns, reported_filled=reported))
 
 
 @applies(events.OrderResolved)
@@ -348,7 +306,7 @@ def _resolve(state: State, at: Recorded, event: events.OrderResolved) -> None:
 
 @applies(events.ExternalOrderSeen)
 def _see_external(state: State, at: Recorded, event: events.ExternalOrderSeen) -> None:
-    _put(state, Order(
+    put(state, Order(
         order_id=event.order_id, strategy=NOBODY, instrument=event.instrument, venue=event.venue, side=event.side,
         order_type=event.order_type, time_in_force=event.time_in_force, quantity=event.quantity, price=event.price,
         client_order_id=event.client_order_id, venue_order_id=event.venue_order_id, status=NEW,
@@ -369,7 +327,7 @@ def _recall(state: State, at: Recorded, event: events.OrderRecalled) -> None:
     """Back as it was: its executions are in the positions already, and known again."""
     if event.order_id in state.orders:
         raise IllegalEvent(f"order {event.order_id} has not left State")
-    _put(state, revised(event.order, updated_ns=at.at_ns))
+    put(state, revised(event.order, updated_ns=at.at_ns))
     if event.order.client_order_id:
         state.by_client_id[event.order.client_order_id] = event.order_id
     state.executions |= event.executions
@@ -395,38 +353,3 @@ def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
         del state.executions[execution]
     for said in [key for key in state.said if key.endswith(f"/{order.order_id}")]:
         del state.said[said]
-
-
-# --- shared bookkeeping ---
-
-
-def _within_a_minute(submitted_ns: tuple[int, ...], at_ns: int) -> tuple[int, ...]:
-    """The times of the last minute's requests, this one included."""
-    return (*submitted_ns[bisect_right(submitted_ns, at_ns - 60 * SECOND_NS) :], at_ns)
-
-
-def _set_open_orders_unseen(state: State, venue: VenueName) -> None:
-    """What a venue showed before a new request is no proof that nothing is open there."""
-    if state.venues[venue].open_orders_seen is not None:
-        state.venues[venue] = evolve(state.venues[venue], open_orders_seen=None)
-
-
-def _put(state: State, order: Order) -> None:
-    """Store an order and keep the indexes true."""
-    state.orders[order.order_id] = order
-    if order.venue_order_id:
-        state.by_venue_id[venue_id_key(order.venue, order.instrument, order.venue_order_id)] = order.order_id
-    if order.is_open or order.status is INTENT:
-        state.closed_ids.pop(order.order_id, None)
-        state.open_ids.setdefault(order.order_id, None)
-    else:
-        state.open_ids.pop(order.order_id, None)
-        state.closed_ids.setdefault(order.order_id, order.updated_ns)
-
-
-def _tell(state: State, order: Order, at: Recorded, exec_key: str = "") -> None:
-    """Note a fact for the strategy whose order it is; the oldest go when far too many wait."""
-    strategy = state.strategies.get(order.strategy)
-    if strategy is not None:
-        untold = (*strategy.untold, Fact(at.seq, order.order_id, exec_key))[-UNTOLD_MOST:]
-        state.strategies[order.strategy] = evolve(strategy, untold=untold)

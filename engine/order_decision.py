@@ -165,7 +165,7 @@ def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusRepo
             Look(state, order, report, now_ns), order.replace_ns
         ):
             yield from _by_table(Look(state, order, NotEffective(), now_ns), "replace_not_effective")
-    elif order.origin is Origin.OURS and (report.quantity, report.price) != (order.quantity, order.price):
+    elif order.origin is Origin.OURS and (report.quantity, report.price) != (order.quantity, order.sent_price):
         yield from _doubt_terms(state, order, report, now_ns)
     order = state.orders[order_id]
     if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + _window_ns(state, order):
@@ -187,7 +187,7 @@ def _settle_by_end(state: State, order: Order, report: inputs.StatusReport, now_
 def _doubt_terms(state: State, order: Order, report: inputs.StatusReport, now_ns: int) -> Iterator[Event]:
     """The venue works other terms than the books. A list may be old, so it is asked about; the answer to a question
     that was asked since the order last changed shuts the instrument until somebody has looked."""
-    detail = f"the venue works {report.quantity} at {report.price}, the books {order.quantity} at {order.price}"
+    detail = f"the venue works {report.quantity} at {report.price}, the books {order.quantity} at {order.sent_price}"
     said = list(surprise(state, order.order_id, "terms_differ", detail, report.raw, now_ns))
     yield from said
     if report.asked_ns is None:

@@ -221,10 +221,13 @@ def _resume(look: Look) -> Iterator[Event]:
 
 
 def _replace(look: Look) -> Iterator[Event]:
-    report = look.report
+    report, asked = look.report, look.order.replacement
+    is_asked = asked is not None and (asked.quantity, asked.price) == (report.quantity, report.price)
     yield events.OrderReplaced(
         order_id=look.order.order_id, quantity=report.quantity, price=report.price,
         venue_order_id=report.venue_order_id, transact_ns=report.transact_ns, raw=bounded(report.raw),
+        stop_price=asked.stop_price if asked is not None and is_asked else None,
+        keeps_priority=report.keeps_priority,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from attrs import Factory, frozen
 
 from engine.capabilities import Source
 from engine.inputs import Quote, Refusal, RequestKind, Resolution
+from engine.instructions import Role, Work
 from engine.order import Execution, Order
 from engine.values import (
     Asset,
@@ -57,8 +58,9 @@ class OrderEvent(Event):
 
 @frozen(kw_only=True)
 class OrderIntended(OrderEvent):
-    """What a strategy wants, what it saw, and why."""
+    """What a strategy wants, what it saw, and why. `parent` and `group` are the orders that it is linked to."""
 
+    VERSION = 2
     order_id: OrderId
     strategy: StrategyName
     strategy_version: str
@@ -73,6 +75,16 @@ class OrderIntended(OrderEvent):
     key: str | None = None
     reason: dict[str, Any] = Factory(dict)
     seen: Quote | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    good_till_ns: int | None = None
+    reduce_only: bool = False
+    max_slippage: Decimal | None = None
+    worst_price: Decimal | None = None
+    style: Work | None = None
+    parent: OrderId | None = None
+    group: OrderId | None = None
+    role: Role = Role.PLAIN
 
 
 @frozen(kw_only=True)
@@ -83,6 +95,26 @@ class OrderDenied(OrderEvent):
     reason: str
     numbers: dict[str, str] = Factory(dict)
     repeats: int = 0
+
+
+@frozen(kw_only=True)
+class OrderHeld(OrderEvent):
+    """The engine keeps the order to itself, and why: it lives as long as an engine runs, and leaves when its time has
+    come."""
+
+    order_id: OrderId
+    why: str
+
+
+@frozen(kw_only=True)
+class OrderAmended(OrderEvent):
+    """An order that the engine holds has other terms from here on: a stop that trails, a leg whose size follows."""
+
+    order_id: OrderId
+    quantity: Decimal
+    price: Decimal | None
+    stop_price: Decimal | None
+    why: str
 
 
 @frozen(kw_only=True)
@@ -226,11 +258,13 @@ class OrderExpired(OrderEvent):
 class ReplaceRequested(OrderEvent):
     """A replacement is true from here on; until its outcome is known, the worse of both counts."""
 
+    VERSION = 2
     order_id: OrderId
     new_client_order_id: ClientOrderId
     quantity: Decimal
     price: Decimal | None
     by: str
+    stop_price: Decimal | None = None
 
 
 @frozen(kw_only=True)
@@ -252,14 +286,18 @@ class ReplaceAccepted(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderReplaced(OrderEvent):
-    """New quantity (of the whole order) and price are in force."""
+    """New quantity (of the whole order) and prices are in force. `keeps_priority` says whether it still stands where it
+    stood in the venue's queue; None where the venue does not tell."""
 
+    VERSION = 2
     order_id: OrderId
     quantity: Decimal
     price: Decimal | None
     venue_order_id: VenueOrderId | None = None
     transact_ns: int | None = None
     raw: str = ""
+    stop_price: Decimal | None = None
+    keeps_priority: bool | None = None
 
 
 @frozen(kw_only=True)
@@ -298,10 +336,22 @@ class OrderRestated(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderTriggered(OrderEvent):
-    """A stop's condition was met."""
+    """A stop's condition was met. Where the engine held it: by which market price, and the worst to trade at."""
 
+    VERSION = 2
     order_id: OrderId
     raw: str = ""
+    market_price: Decimal | None = None
+    worst_price: Decimal | None = None
+
+
+@frozen(kw_only=True)
+class StyleEnded(OrderEvent):
+    """The style of a worked order has done its part: `gave_up`, `crossed`, or `refused` by its own bounds."""
+
+    order_id: OrderId
+    outcome: str
+    numbers: dict[str, str] = Factory(dict)
 
 
 @frozen(kw_only=True)
@@ -373,6 +423,7 @@ class ArchivedOrderReported(OrderEvent):
 class OrderRecalled(OrderEvent):
     """An archived order is back in State, as the journal tells it: its events are folded up to `upto_seq`."""
 
+    VERSION = 2
     order_id: OrderId
     order: Order
     executions: dict[str, Execution]

@@ -66,6 +66,11 @@ LIFE = Table(
         # The verdict and the request: journaled in one commit with the intent.
         *_rows((INTENT,), "risk_denied", ("", DENIED, "deny")),
         *_rows((INTENT,), "submit_requested", ("", PENDING_NEW, "submit")),
+        # Held by the engine: a stop that the venue can't keep, an order linked to one that has not executed yet.
+        *_rows((INTENT,), "order_held", ("", SAME, "hold")),
+        *_rows((INTENT,), "order_amended", ("", SAME, "amend")),
+        *_rows((INTENT,), "order_triggered", ("", SAME, "trigger")),
+        *_rows((INTENT,), "order_expired", ("", EXPIRED, "expire")),
         # Acknowledged. A second ack, or one after a fill, tells at most the venue's id.
         *_rows(UNSETTLED, "ack", ("", NEW, "accept")),
         *_rows(WORKING[:2], "ack", ("tells_id", SAME, "accept"), ("", SAME, "")),

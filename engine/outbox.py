@@ -7,6 +7,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from engine import events
+from engine.capabilities import Capabilities
 from engine.order import Order
 from engine.state import Recorded, State
 from engine.values import (
@@ -38,6 +39,10 @@ class SubmitOrder:
     post_only: bool
     quantity: Decimal
     price: Decimal | None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    good_till_ns: int | None = None
+    reduce_only: bool = False
 
 
 @frozen(kw_only=True)
@@ -69,6 +74,7 @@ class ReplaceOrder:
     instrument: InstrumentName
     quantity: Decimal
     price: Decimal | None
+    stop_price: Decimal | None = None
 
 
 @frozen(kw_only=True)
@@ -132,12 +138,26 @@ def recalls_for(recorded: Recorded) -> list[RecallOrder]:
 
 
 def _submit(state: State, at: Recorded, order: Order, client_order_id: ClientOrderId) -> SubmitOrder:
+    description = state.venues[order.venue].description
+    can = description.capabilities if description is not None else None
+    waits = order.sent_type.has_trigger
     return SubmitOrder(
         seq=at.seq, at_ns=at.at_ns, expires_ns=at.at_ns + state.settings.orders.expiry_ns, venue=order.venue,
         order_id=order.order_id, client_order_id=client_order_id, instrument=order.instrument, side=order.side,
-        order_type=order.order_type, time_in_force=order.time_in_force, post_only=order.post_only,
-        quantity=order.quantity, price=order.price,
+        order_type=order.sent_type, time_in_force=_sent_time_in_force(order, can), post_only=order.post_only,
+        quantity=order.quantity, price=order.sent_price, stop_price=order.stop_price if waits else None,
+        trail=order.trail if waits else None, good_till_ns=order.good_till_ns,
+        reduce_only=order.reduce_only and can is not None and can.reduce_only,
     )  # fmt: skip
+
+
+def _sent_time_in_force(order: Order, can: Capabilities | None) -> TimeInForce:
+    """A bounded market order takes what is there and goes; an end that the venue can't keep is kept by the engine."""
+    if order.worst_price is not None:
+        return TimeInForce.IOC
+    ends = order.time_in_force in (TimeInForce.GTD, TimeInForce.DAY)
+    is_kept = ends and can is not None and order.time_in_force not in can.times_in_force
+    return TimeInForce.GTC if is_kept else order.time_in_force
 
 
 def _cancel(state: State, at: Recorded, order: Order) -> CancelOrder:
@@ -153,7 +173,7 @@ def _replace(state: State, at: Recorded, order: Order, event: events.ReplaceRequ
         seq=at.seq, at_ns=at.at_ns, expires_ns=at.at_ns + state.settings.orders.expiry_ns, venue=order.venue,
         order_id=order.order_id, client_order_id=order.client_order_id or ClientOrderId(""),
         venue_order_id=order.venue_order_id, new_client_order_id=event.new_client_order_id,
-        instrument=order.instrument, quantity=event.quantity, price=event.price,
+        instrument=order.instrument, quantity=event.quantity, price=event.price, stop_price=event.stop_price,
     )  # fmt: skip
 
 

@@ -142,6 +142,7 @@ class Replaced(Report):
     quantity: Decimal
     price: Decimal | None
     new_client_order_id: ClientOrderId | None = None
+    keeps_priority: bool | None = None
 
 
 @frozen(kw_only=True)

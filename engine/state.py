@@ -227,7 +227,9 @@ def roll_day(state: State, at_ns: int) -> None:
 
 def intent_fingerprint(order: Order) -> str:
     """What makes two intents equal for the duplicate guard."""
-    return f"{order.strategy}/{order.instrument}/{order.side}/{order.order_type}/{order.quantity}/{order.price}"
+    terms = f"{order.order_type}/{order.quantity}/{order.price}"
+    waits_for = "" if order.stop_price is None and order.trail is None else f"/{order.stop_price}/{order.trail}"
+    return f"{order.strategy}/{order.instrument}/{order.side}/{terms}{waits_for}"
 
 
 def touch(state: State, venue: VenueName, instrument: Instrument | None, seq: int) -> None:

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from engine.bars import Bar
 from engine.inputs import Quote
+from engine.instructions import Bracket, Leg, Linked, Oco, Work, maybe_exact  # noqa: F401 (imported from here)
 from engine.instrument import Instrument
 from engine.market import Market
 from engine.order import Order
@@ -36,27 +37,35 @@ ANSWERS_LIMIT = 1_000
 _DECIMAL = "$decimal"
 
 
-def _maybe_exact(value: Any) -> Decimal | None:
-    return None if value is None else exact(value)
-
-
 @frozen(kw_only=True)
 class Intent:
     """What a strategy wants. Quantities and prices are Decimal, str or int; a float is refused.
 
     `reason` is kept with the order and shown by `why`. `key`, where given, makes it one order: the same key of the
     same strategy a second time does nothing, for as long as the first order is kept (`closed_kept`).
+
+    `stop_price` is what a stop or take-profit waits for, `trail` the distance in price at which a trailing stop
+    follows; `expires` (ns since the epoch) ends a `gtd` order. `reduce_only` never opens or grows a position. `max_slippage` (a
+    fraction of the touch) bounds a market order: it leaves as an immediate-or-cancel limit order at that price. `style`
+    works the order near the touch, `linked` adds its exits (`Bracket`) or its twin (`Oco`).
     """
 
     instrument: InstrumentName = field(converter=InstrumentName)
     side: Side = field(converter=Side)
     quantity: Decimal = field(converter=exact)
     order_type: OrderType = field(default=OrderType.LIMIT, converter=OrderType)
-    price: Decimal | None = field(default=None, converter=_maybe_exact)
+    price: Decimal | None = field(default=None, converter=maybe_exact)
     time_in_force: TimeInForce = field(default=TimeInForce.GTC, converter=TimeInForce)
     post_only: bool = False
     reason: Mapping[str, Any] = field(factory=dict)
     key: str | None = None
+    stop_price: Decimal | None = field(default=None, converter=maybe_exact)
+    trail: Decimal | None = field(default=None, converter=maybe_exact)
+    expires: int | None = None
+    reduce_only: bool = False
+    max_slippage: Decimal | None = field(default=None, converter=maybe_exact)
+    style: Work | None = None
+    linked: Linked | None = None
 
 
 @frozen
@@ -68,13 +77,15 @@ class Cancel:
 
 @frozen(kw_only=True)
 class _Terms:
-    quantity: Decimal | None = field(default=None, converter=_maybe_exact)
-    price: Decimal | None = field(default=None, converter=_maybe_exact)
+    quantity: Decimal | None = field(default=None, converter=maybe_exact)
+    price: Decimal | None = field(default=None, converter=maybe_exact)
+    stop_price: Decimal | None = field(default=None, converter=maybe_exact)
 
 
 @frozen
 class Replace(_Terms):
-    """Change an order: `quantity` is the whole order's, executed part included; what is not given stays."""
+    """Change an order: `quantity` is the whole order's, executed part included; what is not given stays. An order that
+    the engine holds (a stop, a leg) is changed at once, one at the venue when the venue says so."""
 
     order_id: OrderId
 

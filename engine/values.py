@@ -70,18 +70,58 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
-    """OrdType(40)."""
+    """OrdType(40).
+
+    A stop waits until the market has moved to its stop price against the order's side (a sell below, a buy above), a
+    take-profit until it has moved there in its favour; then it is a market order, or with a limit price a limit order.
+    A trailing stop's stop price follows the market at a distance and never goes back.
+    """
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TAKE_PROFIT = "take_profit"
+    TAKE_PROFIT_LIMIT = "take_profit_limit"
+    TRAILING_STOP = "trailing_stop"
+
+    @property
+    def has_price(self) -> bool:
+        """Does it trade at a limit price?"""
+        return self in _PRICED
+
+    @property
+    def has_trigger(self) -> bool:
+        """Does it wait for the market to move somewhere first?"""
+        return self not in (OrderType.MARKET, OrderType.LIMIT)
+
+    @property
+    def takes_profit(self) -> bool:
+        """Does it wait for a move in its favour?"""
+        return self in (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+
+    @property
+    def triggered(self) -> OrderType:
+        """What it is once it has been triggered."""
+        return OrderType.LIMIT if self.has_price else OrderType.MARKET
+
+
+_PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 
 
 class TimeInForce(StrEnum):
-    """TimeInForce(59)."""
+    """TimeInForce(59). GTD ends at ExpireTime(126), DAY with the trading day."""
 
     GTC = "gtc"
     IOC = "ioc"
     FOK = "fok"
+    GTD = "gtd"
+    DAY = "day"
+
+    @property
+    def may_rest(self) -> bool:
+        """May an order wait for somebody to trade with?"""
+        return self not in (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class Liquidity(StrEnum):

@@ -277,6 +277,7 @@ def test_every_row_of_the_life_table_is_driven_by_the_matrix() -> None:
     """No row of the table is there that no cell of the matrix goes through, but those with a test of their own."""
     elsewhere = {
         ("intent", "risk_denied", ""), ("intent", "submit_requested", ""),  # the requests themselves: see below
+        *(("intent", f"order_{made}", "") for made in ("held", "amended", "triggered", "expired")),  # test_held
         ("new", "ack", "tells_id"), ("partially_filled", "ack", "tells_id"),  # test_a_late_ack_tells_the_id
         *((state, "not_found", "vanished_before") for state in ("new", "partially_filled", "suspended",
           "done_for_day")),  # test_a_working_order_vanishes_by_a_second_proof
@@ -681,7 +682,7 @@ def _cells(table: Table) -> dict[tuple[str, str], list[Row]]:
 def test_every_guard_and_effect_exists_and_is_used() -> None:
     rows = [row for table in ORDER_TABLES for row in table.rows]
     assert {row.guard for row in rows if row.guard} == set(GUARDS)
-    events_of_their_own = {"deny", "submit", "request_replace"}  # journaled with the verdict
+    events_of_their_own = {"deny", "submit", "request_replace", "hold", "amend"}  # journaled with the verdict
     assert {row.effect for row in rows if row.effect} - events_of_their_own == set(EFFECTS)
 
 
@@ -767,13 +768,15 @@ def _events_about(order: Order) -> list[Event]:
         events.OrderDoneForDay(**about),
         events.OrderRestated(**about, quantity=d(12)),
         events.OrderTriggered(**about),
+        events.OrderHeld(**about, why="x"),
+        events.OrderAmended(**about, quantity=d(12), price=None, stop_price=None, why="x"),
         *(events.OutcomeUnknown(**about, request=request, cause="x") for request in RequestKind),
         events.OrderVoided(**about, sources=(), asked_ns=0),
         events.OrderResolved(**about, resolution=Resolution.VOID, by="x", reason=""),
     ]  # fmt: skip
 
 
-KINDS_ABOUT = 25
+KINDS_ABOUT = 27
 
 # Where each kind may be applied, stands with no outstanding cancel or replacement; hand-written like the matrix.
 _OPEN = "PND DBT NEW PAR SUS SU4 DFD DF4"
@@ -791,7 +794,7 @@ ALLOWED = {
     "CancelAccepted": _OPEN,
     "CancelRefused": "",
     "OrderCanceled": f"INT {_OPEN} VOI",
-    "OrderExpired": f"{_OPEN} VOI",
+    "OrderExpired": f"INT {_OPEN} VOI",
     "ReplaceRequested": _WORKING,
     "ReplaceAccepted": "",
     "OrderReplaced": _OPEN,
@@ -799,7 +802,9 @@ ALLOWED = {
     "OrderSuspended": "PND DBT NEW PAR DFD DF4",
     "OrderDoneForDay": "PND DBT NEW PAR SUS SU4",
     "OrderRestated": _OPEN,
-    "OrderTriggered": "NEW PAR",
+    "OrderTriggered": "INT NEW PAR",
+    "OrderHeld": "INT",
+    "OrderAmended": "INT",
     "OutcomeUnknown new": "PND VOI",
     "OutcomeUnknown cancel": "",
     "OutcomeUnknown replace": "",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from .form import Chain, Row
-from .order import BREACH, LEADS, LIVE, MAY, SENT, SIGN, ZERO, Order
+from .order import BREACH, LEADS, LIVE, MAY, SENT, SIGN, VERSIONS, ZERO, Order
 
 TOKEN = re.compile(r"(h[0-9a-z]{15})(?:-[0-9a-z]{1,19})?")
 DOORS = {("starting", "reconciling"), ("reconciling", "trading"), ("reconciling", "paused"), ("trading", "paused"),
@@ -48,7 +48,7 @@ class Journal:
         if row["at_ns"] < at_ns:
             self.tell("I4", f"time goes back by {at_ns - row['at_ns']} ns")
         try:
-            if row["version"] != 1:
+            if row["version"] > VERSIONS.get(kind, 1):
                 self.tell("kind", f"{kind} version {row['version']} is not known to this checker")
             elif kind in MAY:
                 self._take_order(kind, body)
@@ -78,7 +78,7 @@ class Journal:
         if self.row["subject"] != order.order_id or self.row["cause"] not in {None, *order.causes}:
             self.tell("O7", f"{kind}: subject or cause is not of {order.order_id}")
         order.life = LEADS.get(kind, order.life)
-        self._apply(order, kind, body)
+        self._apply(order, kind, body, was)
         if kind.startswith(("Fill", "Fee")):
             self._execute(order, kind, body, was)
         if was == "doubt" and order.life != "doubt":
@@ -89,12 +89,12 @@ class Journal:
             order.cancel = order.replace = ""
             self.live.pop(order.order_id, None)
 
-    def _apply(self, order: Order, kind: str, body: Row) -> None:
+    def _apply(self, order: Order, kind: str, body: Row, was: str) -> None:
         at_ns = self.row["at_ns"]
         match kind:
             case "SubmitRequested":
                 order.client_id, order.request_ns = body["client_order_id"], at_ns
-                if order.client_id[:16] != order.order_id:
+                if order.client_id[:16] != order.order_id and not order.is_held:
                     self.tell("token", f"{order.client_id} does not begin with {order.order_id}")
                 self._request(order, order.client_id)
                 self.said.add(("verdict", order.order_id))
@@ -117,8 +117,13 @@ class Journal:
                 order.causes.add(self.row["seq"])
             case "CancelRefused":
                 order.cancel = "doubt" if body["refusal"] == "unknown_order" else ""
-            case "OrderDenied":
+            case "OrderDenied" | "OrderHeld":
                 self.said.add(("verdict", order.order_id))
+                order.is_held = kind == "OrderHeld"
+            case "OrderAmended":
+                order.quantity, order.price = Decimal(body["quantity"]), body["price"]
+            case "OrderTriggered" | "OrderExpired" if was == "intent" and not order.is_held:
+                self.tell("O1", f"{kind} of {order.order_id}, which was neither held nor sent")
             case "OutcomeUnknown":
                 self.said.add(("unknown", order.order_id, body["request"]))
                 if body["request"] == "new":

@@ -14,9 +14,10 @@ SENT = {*LIVE, "void"}
 ISSUED = {*SENT, "done"}
 MAY: dict[str, set[str]] = {
     "SubmitRequested": {"intent"}, "OrderDenied": {"intent"}, "OrderAccepted": SENT, "OrderRejected": SENT,
-    "OrderCanceled": {"intent", *SENT}, "OrderExpired": SENT, "OrderVoided": {"doubt"}, "OrderResolved": {*LIVE},
+    "OrderCanceled": {"intent", *SENT}, "OrderExpired": {"intent", *SENT}, "OrderVoided": {"doubt"}, "OrderResolved": {*LIVE},
     "OrderReplaced": LIVE, "OrderRestated": LIVE, "OrderSuspended": LIVE, "OrderDoneForDay": LIVE,
-    "OrderTriggered": {"open"}, "OutcomeUnknown": SENT, "OrderQueried": ISSUED, "CancelRequested": LIVE,
+    "OrderHeld": {"intent"}, "OrderAmended": {"intent"}, "StyleEnded": {"denied", *ISSUED},
+    "OrderTriggered": {"intent", "open"}, "OutcomeUnknown": SENT, "OrderQueried": ISSUED, "CancelRequested": LIVE,
     "CancelAccepted": LIVE, "CancelRefused": LIVE, "ReplaceRequested": {"open"}, "ReplaceAccepted": LIVE,
     "ReplaceRefused": LIVE, "ReplaceDenied": {"denied", *ISSUED}, "FillBooked": ISSUED, "FillCorrected": ISSUED,
     "FillBusted": ISSUED, "FeeBooked": ISSUED, "OrderArchived": {"denied", "done", "void"},
@@ -26,8 +27,13 @@ MAY: dict[str, set[str]] = {
 LEADS = {
     "SubmitRequested": "pending", "OrderDenied": "denied", "OrderAccepted": "open", "OrderRejected": "closed",
     "OrderCanceled": "closed", "OrderExpired": "closed", "OrderVoided": "void", "OrderReplaced": "open",
-    "OrderSuspended": "open", "OrderDoneForDay": "open", "OrderTriggered": "open", "OrderArchived": "archived",
+    "OrderSuspended": "open", "OrderDoneForDay": "open", "OrderArchived": "archived",
 }  # fmt: skip
+VERSIONS = dict.fromkeys(
+    "ConfigurationAdopted OrderIntended OrderRecalled OrderReplaced OrderTriggered ReplaceRequested VenueDescribed"
+    .split(), 2,
+)  # fmt: skip
+"""The newest form of those kinds that have had more than one; the older ones have less to say."""
 BREACH = {"intent": "O1", "denied": "O1", "done": "O6", "archived": "O6"}
 
 
@@ -40,6 +46,7 @@ class Order:
         self.quantity, self.price, self.causes = Decimal(body["quantity"]), body["price"], {seq}
         self.is_flatten = body.get("reason", {}).get("operator") == "flatten"
         self.is_external, self.life, self.client_id = not body.get("adopted", True), "intent", ""
+        self.is_held = False
         self.cancel = self.replace = ""
         self.filled = self.reported = ZERO
         self.request_ns, self.replace_ns, self.was_canceled = at_ns, 0, False
