@@ -45,9 +45,9 @@ class Intent:
     same strategy a second time does nothing, for as long as the first order is kept (`closed_kept`).
 
     `stop_price` is what a stop or take-profit waits for, `trail` the distance in price at which a trailing stop
-    follows; `expires` (ns since the epoch) ends a `gtd` order. `reduce_only` never opens or grows a position. `max_slippage` (a
-    fraction of the touch) bounds a market order: it leaves as an immediate-or-cancel limit order at that price. `style`
-    works the order near the touch, `linked` adds its exits (`Bracket`) or its twin (`Oco`).
+    follows; `expires` (ns since the epoch) ends a `gtd` order. `reduce_only` never opens or grows a position.
+    `max_slippage` (a fraction of the touch) bounds a market order: it leaves as an immediate-or-cancel limit order at
+    that price. `style` works the order near the touch, `linked` adds its exits (`Bracket`) or its twin (`Oco`).
     """
 
     instrument: InstrumentName = field(converter=InstrumentName)

@@ -17,8 +17,8 @@ from adapters.simulated.listing import terms
 from engine.desk import Desk
 from engine.inbox import Inbox
 from engine.inputs import ConfigurationRead, ProcessBegan, Quote, VenueDescribed, VenuesDescribed
-from engine.market import Market
 from engine.intent_booking import INTENTS_REMEMBERED
+from engine.market import Market
 from engine.runner import Runner, SendGate
 from engine.settings import Orders
 from engine.state import State

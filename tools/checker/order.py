@@ -14,7 +14,8 @@ SENT = {*LIVE, "void"}
 ISSUED = {*SENT, "done"}
 MAY: dict[str, set[str]] = {
     "SubmitRequested": {"intent"}, "OrderDenied": {"intent"}, "OrderAccepted": SENT, "OrderRejected": SENT,
-    "OrderCanceled": {"intent", *SENT}, "OrderExpired": {"intent", *SENT}, "OrderVoided": {"doubt"}, "OrderResolved": {*LIVE},
+    "OrderCanceled": {"intent", *SENT}, "OrderExpired": {"intent", *SENT},
+    "OrderVoided": {"doubt"}, "OrderResolved": {*LIVE},
     "OrderReplaced": LIVE, "OrderRestated": LIVE, "OrderSuspended": LIVE, "OrderDoneForDay": LIVE,
     "OrderHeld": {"intent"}, "OrderAmended": {"intent"}, "StyleEnded": {"denied", *ISSUED},
     "OrderTriggered": {"intent", "open"}, "OutcomeUnknown": SENT, "OrderQueried": ISSUED, "CancelRequested": LIVE,
