@@ -55,7 +55,7 @@ _STATE_DECODER = msgspec.json.Decoder(State)
 NOT_IN_DIGEST = frozenset(
     "seq at_ns run epoch system system_reason starts_without_trading started_ns settings reconciling_since_ns venues "
     "submitted_ns last_intent said last_event_seq digested_seq archived_to_seq by_client_id by_venue_id open_ids "
-    "closed_ids executions_of instruments pauses".split()
+    "closed_ids executions_of instruments pauses held_ids timed_ids worked_ids linked crossed_ids styled_ns".split()
 )
 """What is not domain: phase, epoch, timers, what follows from the rest, and pauses without a latch."""
 

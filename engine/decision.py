@@ -10,12 +10,14 @@ from engine import events, inputs
 from engine.bars import Bar
 from engine.desk import Desk
 from engine.events import Event
+from engine.held_decision import held_due_ns, keep_held
 from engine.market import Market
 from engine.operator_decision import obey, verify_kill
 from engine.order_decision import decide_report
 from engine.order_effects import surprise
 from engine.state import State
 from engine.strategy_decision import ask_strategies, save_memory, strategies_due_ns
+from engine.style_decision import work_orders
 from engine.system_decision import (
     OVERLAP_NS,
     begin_process,
@@ -31,7 +33,7 @@ from engine.system_decision import (
     settle_venue_pauses,
     take_snapshot,
 )
-from engine.values import SECOND_NS, VenueName
+from engine.values import SECOND_NS, OrderId, VenueName
 
 ARCHIVED_AT_ONCE = 100
 DATA_SILENT_NS = 120 * SECOND_NS
@@ -43,6 +45,7 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
     if isinstance(seen, inputs.TimePassed):
         bars = market.close_bars(now_ns)
     yield from _decide_input(state, market, desk, seen, now_ns)
+    yield from _keep_orders(state, market, seen, now_ns)
     yield from settle_venue_pauses(state)
     yield from move_system(state, now_ns)
     yield from verify_kill(state, seen, now_ns)
@@ -57,6 +60,14 @@ def _ask(
         yield from surprise(state, about, "market_data_refused", "crossed, zero or out of order", str(seen), now_ns)
         return
     yield from ask_strategies(state, market, desk, seen, bars, now_ns)
+
+
+def _keep_orders(state: State, market: Market, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
+    """What the engine itself does with orders: those that it holds, ends in time, or works."""
+    if state.held_ids or state.timed_ids:
+        yield from keep_held(state, market, seen, now_ns)
+    if state.worked_ids:
+        yield from work_orders(state, market, seen, now_ns)
 
 
 def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
@@ -124,6 +135,7 @@ def next_due_ns(state: State, market: Market, desk: Desk) -> int | None:
     """When the next `TimePassed` has something to do; computed, so that there are no timers to lose."""
     found = (
         due_ns(state), market.next_bar_ns(), strategies_due_ns(state, desk), _archive_due_ns(state),
+        held_due_ns(state),
         min((silent_ns for _venue, silent_ns in _silences(state, market)), default=None),
     )  # fmt: skip
     return min((ns for ns in found if ns is not None), default=None)
@@ -147,13 +159,23 @@ def _note_silence(state: State, market: Market, now_ns: int) -> Iterator[Event]:
 def _archive(state: State, now_ns: int) -> Iterator[Event]:
     """Closed orders leave State once they are old, or too many."""
     orders = state.settings.orders
-    for order_id, closed_ns in list(state.closed_ids.items())[:ARCHIVED_AT_ONCE]:
+    for order_id, closed_ns in list(_archivable(state))[:ARCHIVED_AT_ONCE]:
         too_many = len(state.closed_ids) > orders.closed_kept_most
         if not too_many and now_ns < closed_ns + orders.closed_kept_ns:
             return
         if closed_ns >= _settled_until_ns(state):
             return  # a snapshot may still show its executions
         yield events.OrderArchived(order_id=order_id)
+
+
+def _archivable(state: State) -> Iterator[tuple[OrderId, int]]:
+    """Closed orders, the oldest first, but those that an order still follows: its entry, its twins."""
+    followed = {order.parent for order in state.open_orders() if order.parent} if state.linked or state.held_ids else ()
+    for order_id, closed_ns in state.closed_ids.items():
+        group = state.orders[order_id].group
+        is_twin = group is not None and any(other in state.open_ids for other in state.linked.get(group, ()))
+        if order_id not in followed and not is_twin:
+            yield order_id, closed_ns
 
 
 def _settled_until_ns(state: State) -> int:
@@ -163,7 +185,7 @@ def _settled_until_ns(state: State) -> int:
 
 
 def _archive_due_ns(state: State) -> int | None:
-    oldest_ns = next(iter(state.closed_ids.values()), None)
+    oldest_ns = next((closed_ns for _order_id, closed_ns in _archivable(state)), None)
     if oldest_ns is None or oldest_ns >= _settled_until_ns(state):
         return None
     if len(state.closed_ids) > state.settings.orders.closed_kept_most:

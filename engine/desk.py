@@ -10,6 +10,7 @@ import msgspec
 from attrs import Factory, define, frozen
 
 from engine.bars import BarSource
+from engine.instructions import Linked, Work, check_style
 from engine.market import Market
 from engine.state import State
 from engine.strategy import (
@@ -26,6 +27,7 @@ from engine.strategy import (
 )
 from engine.values import StrategyName, exact_arithmetic
 
+_WRITE = {"style": "Work(…)", "linked": "Bracket(…) or Oco(…)"}
 MESSAGE_LIMIT = 1_000
 FRAMES_LIMIT = 12
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -148,13 +150,19 @@ def _check_intent(intent: Intent) -> None:
     """What goes into the journal as it is has to be what the journal can give back: annotations bind no strategy."""
     named: tuple[tuple[str, Any, Any], ...] = (
         ("instrument", intent.instrument, str), ("key", intent.key, str | None), ("post_only", intent.post_only, bool),
-        ("reason", intent.reason, Mapping),
+        ("reason", intent.reason, Mapping), ("expires", intent.expires, int | None),
+        ("reduce_only", intent.reduce_only, bool),
     )  # fmt: skip
     for name, value, kind in named:
         if not isinstance(value, kind):
             wanted = getattr(kind, "__name__", "str")
             raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; write a {wanted}")
     plain_reason(intent.reason)
+    for name, value, kind in (("style", intent.style, Work), ("linked", intent.linked, Linked)):
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; write {_WRITE[name]}")
+    if intent.style is not None:
+        check_style(intent.style)
 
 
 def _failure(seat: Seat, callback: str, error: Exception) -> Failure:

@@ -7,7 +7,7 @@ from attrs import evolve
 from engine import events
 from engine.appliers import applies
 from engine.order import DENIED, INTENT, PENDING_NEW, IllegalEvent, Order, moved, revised
-from engine.order_keeping import put, tell, within_a_minute
+from engine.order_keeping import link, put, tell, within_a_minute
 from engine.state import Recorded, State, intent_fingerprint
 from engine.values import VenueName
 
@@ -19,7 +19,7 @@ INTENTS_REMEMBERED = 1_000
 def _intend(state: State, at: Recorded, event: events.OrderIntended) -> None:
     if event.order_id in state.orders:
         raise IllegalEvent(f"order {event.order_id} exists")
-    put(state, Order(
+    order = Order(
         order_id=event.order_id, strategy=event.strategy, strategy_version=event.strategy_version,
         instrument=event.instrument, venue=event.venue, side=event.side, order_type=event.order_type,
         time_in_force=event.time_in_force, post_only=event.post_only, quantity=event.quantity, price=event.price,
@@ -27,7 +27,9 @@ def _intend(state: State, at: Recorded, event: events.OrderIntended) -> None:
         trail=event.trail, good_till_ns=event.good_till_ns, reduce_only=event.reduce_only,
         max_slippage=event.max_slippage, worst_price=event.worst_price, style=event.style, parent=event.parent,
         group=event.group, role=event.role,
-    ))  # fmt: skip
+    )  # fmt: skip
+    put(state, order)
+    link(state, order)
     if event.key is not None:
         state.keys[f"{event.strategy}/{event.key}"] = event.order_id
 
@@ -65,7 +67,7 @@ def _trigger(state: State, at: Recorded, event: events.OrderTriggered) -> None:
 
 @applies(events.StyleEnded)
 def _end_style(state: State, at: Recorded, event: events.StyleEnded) -> None:
-    put(state, revised(state.orders[event.order_id], style_ended=True, updated_ns=at.at_ns))
+    put(state, revised(state.orders[event.order_id], style_outcome=event.outcome, updated_ns=at.at_ns))
 
 
 @applies(events.SubmitRequested)
@@ -76,6 +78,8 @@ def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
     )  # fmt: skip
     put(state, order)
     state.by_client_id[event.client_order_id] = event.order_id
+    if order.style is not None:
+        state.styled_ns[order.instrument] = at.at_ns
     state.submitted_ns = within_a_minute(state.submitted_ns, at.at_ns)
     state.last_intent[intent_fingerprint(order)] = at.at_ns
     if len(state.last_intent) > INTENTS_REMEMBERED:

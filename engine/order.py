@@ -80,6 +80,9 @@ class Evidence(StrEnum):
     OPERATOR = "operator"
 
 
+CROSSES, GAVE_UP = "crosses", "gave_up"
+"""What a style may end with: its rest is crossed with a market order, or given up."""
+
 DIGESTED = "_digested"
 """Where a value keeps its part of the state's digest, beside its fields."""
 
@@ -98,8 +101,9 @@ class Replacement:
 class Order:
     """An order as the journal knows it. `notional` is Σ quantity x price over its executions; times are `*_ns`.
 
-    `worst_price` bounds a market order with `max_slippage`. `held` says why the engine keeps the order to itself, and
-    is empty where it does not. Linked orders share a `group`; `parent` is the order whose executions make it live.
+    `worst_price` bounds a market order with `max_slippage`, and a worked one. `held` says why the engine keeps an
+    order to itself, and is empty where it does not. Linked orders share a `group`; `parent` is the order whose
+    executions make it live.
     """
 
     order_id: OrderId
@@ -148,7 +152,7 @@ class Order:
     max_slippage: Decimal | None = None
     worst_price: Decimal | None = None
     style: Work | None = None
-    style_ended: bool = False
+    style_outcome: str = ""
     parent: OrderId | None = None
     group: OrderId | None = None
     role: Role = Role.PLAIN
@@ -188,14 +192,13 @@ class Order:
     def sent_type(self) -> OrderType:
         """OrdType(40) at the venue: what the engine held until it was triggered leaves as a plain order, and a market
         order with a bound as a limit order at that."""
-        if self.order_type.has_trigger and self.held:
-            return OrderType.MARKET if self.worst_price is None and not self.order_type.has_price else OrderType.LIMIT
-        return OrderType.LIMIT if self.worst_price is not None else self.order_type
+        kind = self.order_type.triggered if self.is_triggered and self.held else self.order_type
+        return OrderType.LIMIT if kind is OrderType.MARKET and self.worst_price is not None else kind
 
     @property
     def sent_price(self) -> Decimal | None:
         """The limit price at the venue."""
-        return self.price if self.price is not None else self.worst_price
+        return self.worst_price if self.price is None and self.sent_type is OrderType.LIMIT else self.price
 
     @property
     def average_price(self) -> Decimal | None:
@@ -222,7 +225,7 @@ class IllegalEvent(Exception):
 
 
 _LEGAL: dict[str, frozenset[str]] = {
-    "OrderAccepted": frozenset({"accept", "accept_revoked"}),
+    "OrderAccepted": frozenset({"accept", "accept_revoked", "accept_triggered"}),
     "OrderRejected": frozenset({"reject"}),
     "OrderCanceled": frozenset({"cancel", "cancel_revoked", "cancel_surprised", "cancel_inferred", "cancel_held"}),
     "OrderExpired": frozenset({"expire", "expire_revoked"}),

@@ -37,7 +37,7 @@ from engine.order import (
     status_after_fills,
     working_status,
 )
-from engine.order_keeping import put, tell, within_a_minute
+from engine.order_keeping import put, tell, unlink, within_a_minute
 from engine.position import Position, charge, execute
 from engine.state import (
     NOBODY,
@@ -236,6 +236,8 @@ def _request_replace(state: State, at: Recorded, event: events.ReplaceRequested)
         replacement_ids=(*order.replacement_ids, event.new_client_order_id),
     ))  # fmt: skip
     state.by_client_id[event.new_client_order_id] = event.order_id
+    if order.style is not None:
+        state.styled_ns[order.instrument] = at.at_ns
     state.submitted_ns = within_a_minute(state.submitted_ns, at.at_ns)
 
 
@@ -340,6 +342,7 @@ def _archive(state: State, at: Recorded, event: events.OrderArchived) -> None:
     if order.is_open:
         raise IllegalEvent(f"order {order.order_id} is open and can't be archived")
     del state.closed_ids[order.order_id]
+    unlink(state, order)
     state.archived_to_seq = max(state.archived_to_seq, order.requested_seq)
     for client_id in (order.client_order_id, *order.replacement_ids):
         state.by_client_id.pop(client_id or ClientOrderId(""), None)

@@ -50,6 +50,12 @@ def _revoke(look: Look) -> Iterator[Event]:
     yield pause_instrument(look.order, "void_revoked", f"order {look.order.order_id} exists after all")
 
 
+def _accept_triggered(look: Look) -> Iterator[Event]:
+    """It went off at once, and that is told before the ack."""
+    yield from _accept(look)
+    yield events.OrderTriggered(order_id=look.order.order_id, raw=bounded(look.report.raw))
+
+
 def _reject(look: Look) -> Iterator[Event]:
     yield events.OrderRejected(
         order_id=look.order.order_id, reason=getattr(look.report, "reason", ""), transact_ns=look.report.transact_ns,
@@ -288,6 +294,7 @@ def surprise_order(look: Look, anomaly: str, detail: str) -> Iterator[Event]:
 EFFECTS: dict[str, Effect] = {
     "accept": _accept,
     "accept_revoked": _accept_revoked,
+    "accept_triggered": _accept_triggered,
     "reject": _reject,
     "doubt": _doubt,
     "doubt_revoked": _doubt_revoked,

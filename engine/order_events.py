@@ -347,7 +347,7 @@ class OrderTriggered(OrderEvent):
 
 @frozen(kw_only=True)
 class StyleEnded(OrderEvent):
-    """The style of a worked order has done its part: `gave_up`, `crossed`, or `refused` by its own bounds."""
+    """The style of a worked order has done its part: `gave_up`, or `crosses` (the rest with a market order, next)."""
 
     order_id: OrderId
     outcome: str

@@ -152,6 +152,7 @@ GUARDS: dict[str, Callable[[Look], bool]] = {
     "says_expired": lambda look: look.report.status == "expired",
     "says_rejected_after_fills": lambda look: look.report.status == "rejected" and look.order.filled > 0,
     "says_rejected": lambda look: look.report.status == "rejected",
+    "is_triggered_already": lambda look: look.order.is_triggered,
     "proves_absence": _proves_absence,
     "vanished_before": _vanished_before,
     "resolves_void": lambda look: look.report.resolution is Resolution.VOID,

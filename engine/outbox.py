@@ -153,7 +153,7 @@ def _submit(state: State, at: Recorded, order: Order, client_order_id: ClientOrd
 
 def _sent_time_in_force(order: Order, can: Capabilities | None) -> TimeInForce:
     """A bounded market order takes what is there and goes; an end that the venue can't keep is kept by the engine."""
-    if order.worst_price is not None:
+    if order.price is None and order.sent_type is OrderType.LIMIT:
         return TimeInForce.IOC
     ends = order.time_in_force in (TimeInForce.GTD, TimeInForce.DAY)
     is_kept = ends and can is not None and order.time_in_force not in can.times_in_force

@@ -26,6 +26,7 @@ from engine.values import (
     OrderType,
     Side,
     StrategyName,
+    TimeInForce,
     plain,
 )
 
@@ -96,6 +97,26 @@ def judge(state: State, market: Market, order: Order, now_ns: int, *, replaces: 
     return Approved()
 
 
+def judge_leg(state: State, market: Market, order: Order, now_ns: int) -> Verdict:
+    """The verdict on an order that the engine will hold, for as long as it holds it: could it ever be sent?"""
+    return _first_denial(
+        Sight(state=state, market=market, order=order, now_ns=now_ns), (is_within_capabilities, *TERMS_CHECKS)
+    )
+
+
+def judge_release(state: State, market: Market, order: Order, now_ns: int) -> Verdict:
+    """The verdict on a held order whose time has come. One that only reduces is an exit: no limit keeps anyone in a
+    position; the system must trade, nothing of the instrument be in doubt, and the terms be the instrument's."""
+    sight = Sight(state=state, market=market, order=order, now_ns=now_ns)
+    if order.reduce_only:
+        return _first_denial(sight, (is_trading, is_certain, is_within_capabilities, only_reduces, *TERMS_CHECKS))
+    return judge(state, market, order, now_ns)
+
+
+def _first_denial(sight: Sight, checks: tuple[Check, ...]) -> Verdict:
+    return next((denied for check in checks if (denied := check(sight))), Approved())
+
+
 def _scopes(sight: Sight) -> Iterator[Sight]:
     risk, order = sight.state.settings.risk, sight.order
     yield _scoped(sight, risk.account, None, None)
@@ -136,15 +157,21 @@ def is_certain(sight: Sight) -> Denied | None:
 
 
 def is_within_capabilities(sight: Sight) -> Denied | None:
-    """The venue knows this kind of order."""
+    """The venue knows this kind of order, or what the engine makes of it: a stop that it holds is a plain order in the
+    end, and an order that ends in time is canceled then."""
     order, description = sight.order, sight.state.venues[sight.order.venue].description
     if description is None:
         return Denied("venue_not_ready", {"venue": order.venue})
     known: Capabilities = description.capabilities
-    if order.order_type not in known.order_types:
+    if order.order_type not in known.order_types and (
+        not order.order_type.has_trigger or order.order_type.triggered not in known.order_types
+    ):
         return Denied("order_type_not_supported", {"order_type": str(order.order_type)})
-    if order.time_in_force not in known.times_in_force:
+    ends = order.time_in_force in (TimeInForce.GTD, TimeInForce.DAY)
+    if (TimeInForce.GTC if ends else order.time_in_force) not in known.times_in_force:
         return Denied("time_in_force_not_supported", {"time_in_force": str(order.time_in_force)})
+    if order.max_slippage is not None and not {OrderType.LIMIT} <= {*known.order_types}:
+        return Denied("order_type_not_supported", {"order_type": "limit", "needed_for": "max_slippage"})
     if order.post_only and not known.post_only:
         return Denied("post_only_not_supported", {})
     return None
@@ -171,26 +198,65 @@ def can_replace(sight: Sight) -> Denied | None:
 
 
 def has_sane_terms(sight: Sight) -> Denied | None:
-    """A positive quantity; a limit order has a positive price, a market order none."""
-    order = sight.order
+    """A positive quantity; a price, a stop price, a trail and an end where that kind of order has one, and only there.
+    A trailing stop may find its stop price later."""
+    order, kind = sight.order, sight.order.order_type
     if order.quantity <= 0:
         return Denied("quantity", {"quantity": str(order.quantity)})
-    if order.order_type is OrderType.LIMIT and (order.price is None or order.price <= 0):
-        return Denied("price", {"price": str(order.price)})
-    if order.order_type is OrderType.MARKET and order.price is not None:
-        return Denied("price", {"price": str(order.price), "order_type": "market"})
-    if order.post_only and order.order_type is OrderType.MARKET:
-        return Denied("post_only", {"order_type": "market"})
+    if kind.has_price is (order.price is None) or (order.price is not None and order.price <= 0):
+        return Denied("price", {"price": str(order.price), "order_type": str(kind)})
+    has_stop, trails = order.stop_price is not None, kind is OrderType.TRAILING_STOP
+    if (has_stop is not kind.has_trigger and not trails) or (order.stop_price is not None and order.stop_price <= 0):
+        return Denied("stop_price", {"stop_price": str(order.stop_price), "order_type": str(kind)})
+    if trails is (order.trail is None) or (order.trail is not None and order.trail <= 0):
+        return Denied("trail", {"trail": str(order.trail), "order_type": str(kind)})
+    if order.post_only and (kind is not OrderType.LIMIT or not order.time_in_force.may_rest):
+        return Denied("post_only", {"order_type": str(kind), "time_in_force": str(order.time_in_force)})
+    return _has_sane_extras(sight)
+
+
+def _has_sane_extras(sight: Sight) -> Denied | None:
+    order, slippage = sight.order, sight.order.max_slippage
+    if slippage is not None and not (order.order_type is OrderType.MARKET and slippage >= 0):
+        return Denied("max_slippage", {"max_slippage": str(slippage), "order_type": str(order.order_type)})
+    if slippage is not None and order.worst_price is None:
+        return Denied("max_slippage", {"quote": "none"})
+    if order.style is not None and not (order.order_type is OrderType.LIMIT and order.time_in_force.may_rest):
+        return Denied("style", {"order_type": str(order.order_type), "time_in_force": str(order.time_in_force)})
+    ends_ns = order.good_till_ns
+    if (order.time_in_force is TimeInForce.GTD) is (ends_ns is None) and order.time_in_force is not TimeInForce.DAY:
+        return Denied("expires", {"expires": str(ends_ns), "time_in_force": str(order.time_in_force)})
+    if ends_ns is not None and ends_ns <= sight.now_ns:
+        return Denied("expires", {"expires": str(ends_ns), "now_ns": str(sight.now_ns)})
     return None
 
 
+def only_reduces(sight: Sight) -> Denied | None:
+    """An order that may only reduce is on the other side of its strategy's position, and with what works there already
+    not larger. Orders that cancel each other count once."""
+    order = sight.order
+    if not order.reduce_only:
+        return None
+    held = -sight.state.position(order.instrument, order.strategy).quantity * order.side.sign
+    working = sum(
+        (o.exposure for o in sight.state.open_orders()
+         if (o.strategy, o.instrument, o.side) == (order.strategy, order.instrument, order.side)
+         and o.order_id != order.order_id and (order.group is None or o.group != order.group)),
+        ZERO,
+    )  # fmt: skip
+    if order.quantity - order.filled + working <= held:
+        return None
+    return Denied("reduce_only", {"reducible": str(plain(held)), "working": str(plain(working))})
+
+
 def is_on_grid(sight: Sight) -> Denied | None:
-    """Quantity on the lot, price on the tick."""
+    """Quantity on the lot, prices on the tick."""
     order, terms = sight.order, sight.terms
     if not terms.is_on_lot(order.quantity):
         return Denied("lot", {"quantity": str(order.quantity), "lot": str(terms.lot)})
-    if order.price is not None and not terms.is_on_tick(order.price):
-        return Denied("tick", {"price": str(order.price), "tick": str(terms.tick)})
+    for name, price in (("price", order.price), ("stop_price", order.stop_price), ("trail", order.trail)):
+        if price is not None and not terms.is_on_tick(price):
+            return Denied("tick", {name: str(price), "tick": str(terms.tick)})
     return None
 
 
@@ -328,7 +394,7 @@ def _unrealized(sight: Sight, quote_asset: str) -> Decimal:
     return total
 
 
-NEW_CHECKS: tuple[Check, ...] = (is_trading, is_certain, is_within_capabilities, is_new)
+NEW_CHECKS: tuple[Check, ...] = (is_trading, is_certain, is_within_capabilities, is_new, only_reduces)
 REPLACE_CHECKS: tuple[Check, ...] = (is_trading, can_replace)
 TERMS_CHECKS: tuple[Check, ...] = (has_sane_terms, is_on_grid, is_within_bounds)
 LIMIT_CHECKS: tuple[Check, ...] = (

@@ -115,7 +115,8 @@ class StrategySettings:
 @frozen(kw_only=True)
 class Orders:
     """How orders are handled: `send_limit_ns` is the greatest age at which a request may still leave,
-    `expiry_ns` when the venue must refuse it, `outcome_limit_ns` when silence is recorded as unknown."""
+    `expiry_ns` when the venue must refuse it, `outcome_limit_ns` when silence is recorded as unknown, `style_every_ns`
+    how often worked orders of one instrument may move at most."""
 
     on_stop: OnStop = OnStop.KEEP
     stop_limit_ns: Duration = Duration(2 * SECOND_NS)
@@ -124,6 +125,7 @@ class Orders:
     outcome_limit_ns: Duration = Duration(10 * SECOND_NS)
     closed_kept_ns: Duration = Duration(7 * 86_400 * SECOND_NS)
     closed_kept_most: int = 10_000
+    style_every_ns: Duration = Duration(SECOND_NS // 4)
 
 
 @frozen(kw_only=True)

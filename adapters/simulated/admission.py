@@ -39,12 +39,28 @@ def check_client_id(client_order_id: str) -> Reason | None:
 
 
 def check_kind(request: Place) -> Reason | None:
-    """A limit order needs a price, a market order must have none; only an order that may rest can be post-only."""
-    is_limit = request.order_type is OrderType.LIMIT
-    if is_limit is (request.price is None):
+    """Prices, stop prices, trails and ends where the kind of order has them; only what may rest can be post-only, or
+    wait for a stop price."""
+    kind, rests = request.order_type, request.time_in_force.may_rest
+    trails = kind is OrderType.TRAILING_STOP
+    if kind.has_price is (request.price is None) or trails is (request.trail is None):
         return Reason.NOT_SUPPORTED
-    if request.post_only and not (is_limit and request.time_in_force is TimeInForce.GTC):
+    if (request.stop_price is not None) is not kind.has_trigger and not trails:
         return Reason.NOT_SUPPORTED
+    if (request.time_in_force is TimeInForce.GTD) is (request.good_till_ns is None):
+        return Reason.NOT_SUPPORTED
+    if not rests and (request.post_only or kind.has_trigger):
+        return Reason.NOT_SUPPORTED
+    return Reason.NOT_SUPPORTED if request.post_only and kind is not OrderType.LIMIT else None
+
+
+def check_stop(instrument: Instrument, request: Place) -> Reason | None:
+    """A stop price and a trail are prices: above zero, on the tick."""
+    for price in (request.stop_price, request.trail):
+        if price is not None and not (price.is_finite() and price > 0):
+            return Reason.PRICE_TOO_LOW
+        if price is not None and not instrument.is_on_tick(price):
+            return Reason.PRICE_OFF_TICK
     return None
 
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from attrs import evolve
+
 from adapters.simulated import wire
 from adapters.simulated.account import reserve_of
-from adapters.simulated.admission import OPEN_ORDERS_MOST, check_client_id, check_kind, check_numbers, is_expired
+from adapters.simulated.admission import (
+    OPEN_ORDERS_MOST,
+    check_client_id,
+    check_kind,
+    check_numbers,
+    check_stop,
+    is_expired,
+)
 from adapters.simulated.ledger import OrderAccepted, OrderCanceled, OrderExpired, OrderRefused, OrderReplaced
 from adapters.simulated.market import Market
 from adapters.simulated.matching import Matching, Rules
@@ -17,7 +26,9 @@ from adapters.simulated.state import Order
 from adapters.simulated.wire import Reason
 from engine.inputs import RequestKind
 from engine.instrument import Instrument
-from engine.values import ZERO, ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId
+from engine.values import SECOND_NS, ZERO, ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId
+
+DAY_NS = 86_400 * SECOND_NS
 
 Outcome = tuple[wire.Reply, list[wire.StreamFrame]]
 """What is replied, and what is told on the stream."""
@@ -77,13 +88,15 @@ class Desk:
     def _place(self, request: wire.Place, at_ns: int) -> Outcome:
         instrument = self._instrument(request.symbol)
         self._check_new_id(request.client_order_id)
-        self._check_terms(instrument, request)
+        self._check_terms(instrument, request, at_ns)
+        if request.order_type.has_trigger:
+            return self._place_waiting(instrument, request, at_ns)
         trades = self._matching.trades(request.symbol, request.side, request.quantity, request.price)
         if request.post_only and trades:
             raise _Refusal(Reason.POST_ONLY_WOULD_TAKE)
         if request.time_in_force is TimeInForce.FOK and sum(trade.quantity for trade in trades) < request.quantity:
             trades = []
-        accepted = self._accept(instrument, request, [(trade.price, trade.quantity) for trade in trades])
+        accepted = self._accept(instrument, request, [(trade.price, trade.quantity) for trade in trades], at_ns)
         order = self._order(self._scribe.write(at_ns, accepted))
         ack = wire.Accepted(**order.head(at_ns))
         told: list[wire.StreamFrame] = [ack] if self._rules.ack_on is AckOn.BOTH else []
@@ -94,13 +107,31 @@ class Desk:
             told.append(wire.Expired(**order.head(at_ns), filled=filled))
         return ack, told
 
+    def _place_waiting(self, instrument: Instrument, request: wire.Place, at_ns: int) -> Outcome:
+        """An order with a trigger; it goes off at once where the market is there already."""
+        stop_price = request.stop_price
+        if stop_price is None and request.trail is not None:
+            stop_price = self._matching.trailing_price(request.symbol, request.side, request.trail)
+        if stop_price is None:
+            raise _Refusal(Reason.NOT_SUPPORTED)  # it trails a market that shows nothing
+        waiting = evolve(request, stop_price=stop_price)
+        parts = [(waiting.price or stop_price, request.quantity)]
+        order = self._order(self._scribe.write(at_ns, self._accept(instrument, waiting, parts, at_ns)))
+        ack = wire.Accepted(**order.head(at_ns))
+        told: list[wire.StreamFrame] = [ack] if self._rules.ack_on is AckOn.BOTH else []
+        return ack, told + self._matching.watch(request.symbol, (), at_ns)
+
     def _order(self, seq: int) -> Order:
         return self._scribe.state.open[VenueOrderId(str(seq))]
 
-    def _check_terms(self, instrument: Instrument, request: wire.Place) -> None:
-        reason = check_kind(request)
+    def _check_terms(self, instrument: Instrument, request: wire.Place, at_ns: int) -> None:
+        rules = self._rules
+        known = request.order_type in rules.order_types and request.time_in_force in rules.times_in_force
+        reason = (check_kind(request) or check_stop(instrument, request)) if known else Reason.NOT_SUPPORTED
+        if reason is None and is_expired(request.good_till_ns, at_ns):
+            reason = Reason.REQUEST_EXPIRED
         if reason is None:
-            about = request.price or self._touch(request.symbol, request.side)
+            about = request.price or request.stop_price or self._touch(request.symbol, request.side)
             reason = check_numbers(instrument, request.quantity, request.price, about)
         if reason is None and len(self._scribe.state.open) >= OPEN_ORDERS_MOST:
             reason = Reason.TOO_MANY_ORDERS
@@ -113,11 +144,12 @@ class Desk:
         return levels[0][0] if levels else ZERO
 
     def _accept(
-        self, instrument: Instrument, request: wire.Place, trades: Iterable[tuple[Decimal, Decimal]]
+        self, instrument: Instrument, request: wire.Place, trades: Iterable[tuple[Decimal, Decimal]], at_ns: int
     ) -> OrderAccepted:
         """The new order, if the account can pay for it: what it may lock, or what it trades if it has no price."""
         rules, side = self._rules, request.side
         parts = trades if request.price is None else [(request.price, request.quantity)]
+        rests = request.price is not None or request.order_type.has_trigger
         costs = [(reserve_of(rules.fees, rules.fee_in, side, price), quantity) for price, quantity in parts]
         asset = instrument.quote if side is Side.BUY else instrument.base
         if sum((each * quantity for each, quantity in costs), ZERO) > self._scribe.state.free(asset):
@@ -126,7 +158,8 @@ class Desk:
             symbol=request.symbol, client_order_id=request.client_order_id, side=side,
             order_type=request.order_type, time_in_force=request.time_in_force, post_only=request.post_only,
             quantity=request.quantity, price=request.price, base=instrument.base, quote=instrument.quote,
-            reserved_asset=asset, reserved_each=ZERO if request.price is None else costs[0][0],
+            reserved_asset=asset, reserved_each=costs[0][0] if rests else ZERO, stop_price=request.stop_price,
+            trail=request.trail, good_till_ns=_end_ns(request, at_ns),
         )  # fmt: skip
 
     # --- changes ------------------------------------------------------------------------------------------------
@@ -143,32 +176,40 @@ class Desk:
         replaced = self._replacement(self._instrument(terms.symbol), order, request)
         leaves = replaced.quantity - order.filled
         trades = self._matching.trades(terms.symbol, terms.side, leaves, replaced.price)
-        if replaced.keeps_priority:
+        if replaced.keeps_priority or order.waits:
             trades = []
         if terms.post_only and trades:
             raise _Refusal(Reason.POST_ONLY_WOULD_TAKE, order)
         self._scribe.write(at_ns, replaced)
         frame = wire.Replaced(
             **order.head(at_ns), new_client_order_id=request.new_client_order_id, quantity=replaced.quantity,
-            price=replaced.price,
+            price=replaced.price, keeps_priority=replaced.keeps_priority,
         )  # fmt: skip
         told: list[wire.StreamFrame] = [frame, *self._matching.take(order.venue_order_id, trades, at_ns)]
+        if order.waits:
+            told += self._matching.watch(terms.symbol, (), at_ns)
         return wire.ReplaceTaken(**order.head(at_ns)), told
 
     def _replacement(self, instrument: Instrument, order: Order, request: wire.Replace) -> OrderReplaced:
         """What the order becomes; at or below what is executed it is done with that."""
-        assert order.price is not None, "only a limit order rests"
         rules, price = self._rules, order.price if request.price is None else request.price
-        if reason := check_numbers(instrument, request.quantity, price, price):
+        stop_price = order.stop_price if request.stop_price is None else request.stop_price
+        about = price or stop_price
+        if about is None or (order.price is None) is not (price is None):
+            raise _Refusal(Reason.NOT_SUPPORTED, order)  # it has no such price, or trades by now
+        if reason := check_numbers(instrument, request.quantity, price, about):
             raise _Refusal(reason, order)
+        if stop_price is not None and not (stop_price > 0 and instrument.is_on_tick(stop_price)):
+            raise _Refusal(Reason.PRICE_OFF_TICK, order)
         quantity = max(request.quantity, order.filled)
-        each = reserve_of(rules.fees, rules.fee_in, order.accepted.side, price)
+        each = reserve_of(rules.fees, rules.fee_in, order.accepted.side, about)
         more = each * (quantity - order.filled) - order.locked
         if more > self._scribe.state.free(order.accepted.reserved_asset):
             raise _Refusal(Reason.INSUFFICIENT_FUNDS, order)
         return OrderReplaced(
             venue_order_id=order.venue_order_id, new_client_order_id=request.new_client_order_id, quantity=quantity,
             price=price, reserved_each=each, keeps_priority=price == order.price and quantity <= order.quantity,
+            stop_price=request.stop_price,
         )  # fmt: skip
 
     # --- what is asked of every request -------------------------------------------------------------------------
@@ -196,4 +237,9 @@ class Desk:
 
 
 def _may_rest(request: wire.Place) -> bool:
-    return request.order_type is OrderType.LIMIT and request.time_in_force is TimeInForce.GTC
+    return request.order_type is OrderType.LIMIT and request.time_in_force.may_rest
+
+
+def _end_ns(request: wire.Place, at_ns: int) -> int | None:
+    """When the order's time in force ends: as it says, or with the day, at midnight UTC."""
+    return (at_ns // DAY_NS + 1) * DAY_NS if request.time_in_force is TimeInForce.DAY else request.good_till_ns

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from adapters.simulated import wire
 from adapters.simulated.desk import Desk
-from adapters.simulated.ledger import Deposited, ExchangeOpened, TapeStepped
+from adapters.simulated.ledger import Deposited, ExchangeOpened, OrderExpired, TapeStepped
 from adapters.simulated.market import Instant, Market
 from adapters.simulated.matching import Matching, Rules
 from adapters.simulated.scribe import Scribe
@@ -59,8 +59,12 @@ class Exchange:
 
     @property
     def next_ns(self) -> int | None:
-        """When the market moves next; None where it does not by itself."""
-        return self._market.next_ns()
+        """When the market moves next, or an order's time ends; None where nothing does by itself."""
+        found = (self._market.next_ns(), self._end_ns())
+        return min((ns for ns in found if ns is not None), default=None)
+
+    def _end_ns(self) -> int | None:
+        return min(self.state.ends_ns.values(), default=None)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -71,8 +75,8 @@ class Exchange:
         told: list[Told] = []
         if to_ns - self.now_ns > CATCH_UP_MOST_NS:
             self._market.seek(to_ns - CATCH_UP_MOST_NS)
-        while (next_ns := self._market.next_ns()) is not None and next_ns <= to_ns:
-            told += self._play(self._market.play())
+        while (next_ns := self.next_ns) is not None and next_ns <= to_ns:
+            told += self._expire(next_ns) if next_ns == self._end_ns() else self._play(self._market.play())
         self.now_ns = max(self.now_ns, to_ns)
         return told
 
@@ -104,6 +108,18 @@ class Exchange:
             if asset not in state.account.totals:
                 self._scribe.write(at_ns, Deposited(asset=asset, quantity=quantity))
         self._scribe.commit()
+
+    def _expire(self, at_ns: int) -> list[Told]:
+        """Orders whose time in force ends now."""
+        at_ns = max(at_ns, self.now_ns)
+        told: list[Told] = []
+        for venue_order_id in [each for each, end_ns in self.state.ends_ns.items() if end_ns <= at_ns]:
+            order = self.state.open[venue_order_id]
+            self._scribe.write(at_ns, OrderExpired(venue_order_id=venue_order_id))
+            told.append((at_ns, wire.Expired(**order.head(at_ns), filled=order.filled)))
+        self._scribe.commit()
+        self.now_ns = at_ns
+        return told
 
     def _play(self, instant: Instant) -> list[Told]:
         """All that happens at one instant is one commit, so that a restart goes on behind it."""
@@ -164,8 +180,12 @@ class Exchange:
     def welcome(self, at_ns: int) -> Answer:
         """Who this is, what is traded, what time it is."""
         told = self.advance(at_ns)
-        account, instruments = f"simulated:{self.state.identity}", tuple(self._rules.instruments.values())
-        return Answer(wire.Welcome(account=account, instruments=instruments, at_ns=self.now_ns), told)
+        account, rules = f"simulated:{self.state.identity}", self._rules
+        welcome = wire.Welcome(
+            account=account, instruments=tuple(rules.instruments.values()), at_ns=self.now_ns,
+            order_types=rules.order_types, times_in_force=rules.times_in_force,
+        )  # fmt: skip
+        return Answer(welcome, told)
 
     def picture(self, symbols: Iterable[str]) -> list[Told]:
         """What a newcomer must know of the symbols to follow the stream from here."""

@@ -60,6 +60,24 @@ class OrderAccepted:
     quote: Asset
     reserved_asset: Asset
     reserved_each: Decimal
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    good_till_ns: int | None = None
+
+
+@frozen(kw_only=True)
+class OrderTriggered:
+    """The market has come to its stop price."""
+
+    venue_order_id: VenueOrderId
+
+
+@frozen(kw_only=True)
+class StopMoved:
+    """A trailing stop has followed the market."""
+
+    venue_order_id: VenueOrderId
+    stop_price: Decimal
 
 
 @frozen(kw_only=True)
@@ -107,21 +125,22 @@ class OrderReplaced:
     venue_order_id: VenueOrderId
     new_client_order_id: ClientOrderId
     quantity: Decimal
-    price: Decimal
+    price: Decimal | None
     reserved_each: Decimal
     keeps_priority: bool
+    stop_price: Decimal | None = None
 
 
 Fact = (
     ExchangeOpened | Deposited | TapeStarted | TapeStepped | OrderAccepted | OrderRefused | OrderExecuted
-    | OrderCanceled | OrderExpired | OrderReplaced
+    | OrderCanceled | OrderExpired | OrderReplaced | OrderTriggered | StopMoved
 )  # fmt: skip
 
 _KINDS: dict[str, type[Fact]] = {
     kind.__name__: kind
     for kind in (
         ExchangeOpened, Deposited, TapeStarted, TapeStepped, OrderAccepted, OrderRefused, OrderExecuted, OrderCanceled,
-        OrderExpired, OrderReplaced,
+        OrderExpired, OrderReplaced, OrderTriggered, StopMoved,
     )
 }  # fmt: skip
 

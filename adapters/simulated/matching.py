@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from attrs import field, frozen
 
-from adapters.simulated.account import fee_of
+from adapters.simulated.account import fee_of, reserve_of
 from adapters.simulated.book import Offer, match, merge
-from adapters.simulated.ledger import OrderExecuted
+from adapters.simulated.ledger import OrderExecuted, OrderExpired, OrderTriggered, StopMoved
 from adapters.simulated.market import Instant, Market, Print
 from adapters.simulated.options import AckOn, FeeIn, FeeRates
 from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import Order
-from adapters.simulated.wire import Executed
+from adapters.simulated.wire import Executed, Expired, StreamFrame, Triggered
 from engine.instrument import Instrument
-from engine.values import ZERO, Asset, Liquidity, Side, VenueOrderId, plain
+from engine.values import ZERO, Asset, Liquidity, OrderType, Side, TimeInForce, VenueOrderId, plain
 
 _SIDES = (Side.BUY, Side.SELL)
 
@@ -30,6 +30,8 @@ class Rules:
     fee_in: FeeIn = FeeIn.QUOTE
     ack_on: AckOn = AckOn.REPLY
     balances: Mapping[Asset, Decimal] = field(factory=dict)
+    order_types: tuple[OrderType, ...] = tuple(OrderType)
+    times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
 
 
 class Matching:
@@ -55,16 +57,82 @@ class Matching:
                 told.append(self._execute(trade.maker, trade.quantity, trade.price, Liquidity.MAKER, None, at_ns))
         return told
 
-    def rest(self, instant: Instant) -> list[Executed]:
-        """Resting orders trade at their own price with what traded through it, or is displayed at it or better."""
-        told: list[Executed] = []
+    def rest(self, instant: Instant) -> list[StreamFrame]:
+        """Resting orders trade at their own price with what traded through it, or is displayed at it or better; then
+        those that wait for a stop price are looked at, and what was triggered goes on."""
+        told: list[StreamFrame] = []
         for each in instant.prints:
             for side in _SIDES:
                 told += self._trade_through(each, side, instant.at_ns)
         for symbol in instant.changed:
             for side in _SIDES:
                 told += self._reach(symbol, side, instant.at_ns)
+        state = self._scribe.state
+        if state.waiting or state.sweeping:
+            for symbol in dict.fromkeys((*instant.changed, *(each.symbol for each in instant.prints))):
+                told += self._sweep(symbol, instant.at_ns)
+                told += self.watch(symbol, instant.prints, instant.at_ns)
         return told
+
+    def watch(self, symbol: str, prints: Iterable[Print], at_ns: int) -> list[StreamFrame]:
+        """Orders that wait in a symbol: trailing stops follow the market, and what is reached goes off."""
+        told: list[StreamFrame] = []
+        traded = [each.price for each in prints if each.symbol == symbol]
+        for venue_order_id in list(self._scribe.state.waiting):
+            order = self._scribe.state.open[venue_order_id]
+            if order.accepted.symbol == symbol:
+                self._trail(order, at_ns)
+                told += self._trigger(self._scribe.state.open[venue_order_id], traded, at_ns)
+        return told
+
+    def trailing_price(self, symbol: str, side: Side, trail: Decimal) -> Decimal | None:
+        """Where a stop that trails the market stands; None where the market shows nothing."""
+        touch = self._touch(symbol, side)
+        return None if touch is None else plain(touch + trail * side.sign)
+
+    def _touch(self, symbol: str, side: Side) -> Decimal | None:
+        """The price at which an order of that side would trade."""
+        levels = self._market.levels(symbol, side.opposite)
+        return levels[0][0] if levels else None
+
+    def _trail(self, order: Order, at_ns: int) -> None:
+        terms = order.accepted
+        if terms.trail is None or order.stop_price is None:
+            return
+        wanted = self.trailing_price(terms.symbol, terms.side, terms.trail)
+        if wanted is not None and (order.stop_price - wanted) * terms.side.sign > ZERO:
+            self._scribe.write(at_ns, StopMoved(venue_order_id=order.venue_order_id, stop_price=wanted))
+
+    def _trigger(self, order: Order, traded: list[Decimal], at_ns: int) -> list[StreamFrame]:
+        terms, touch = order.accepted, self._touch(order.accepted.symbol, order.accepted.side)
+        seen = traded if touch is None else [*traded, touch]
+        assert order.stop_price is not None, "what waits has a stop price"
+        sign = -terms.side.sign if terms.order_type.takes_profit else terms.side.sign
+        if not any((price - order.stop_price) * sign >= ZERO for price in seen):
+            return []
+        self._scribe.write(at_ns, OrderTriggered(venue_order_id=order.venue_order_id))
+        return [Triggered(**order.head(at_ns)), *self._go_on(order.venue_order_id, at_ns)]
+
+    def _sweep(self, symbol: str, at_ns: int) -> list[StreamFrame]:
+        """What was triggered without a price takes what has come since."""
+        told: list[StreamFrame] = []
+        for venue_order_id in list(self._scribe.state.sweeping):
+            if self._scribe.state.open[venue_order_id].accepted.symbol == symbol:
+                told += self._go_on(venue_order_id, at_ns)
+        return told
+
+    def _go_on(self, venue_order_id: VenueOrderId, at_ns: int) -> list[StreamFrame]:
+        """A triggered order trades like an incoming one; the rest stays. One that can't be paid for any more ends."""
+        state = self._scribe.state
+        order = state.open[venue_order_id]
+        terms = order.accepted
+        trades = self.trades(terms.symbol, terms.side, order.leaves, order.price)
+        each = (reserve_of(self._rules.fees, self._rules.fee_in, terms.side, trade.price) for trade in trades)
+        cost = sum((price * trade.quantity for price, trade in zip(each, trades, strict=True)), ZERO)
+        if cost > state.free(terms.reserved_asset) + order.locked:
+            self._scribe.write(at_ns, OrderExpired(venue_order_id=venue_order_id))
+            return [Expired(**order.head(at_ns), filled=order.filled)]
+        return [*self.take(venue_order_id, trades, at_ns)]
 
     def _displayed(self, symbol: str, side: Side) -> list[Offer]:
         """The market's levels without what was taken of them already."""

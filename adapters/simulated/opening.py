@@ -45,7 +45,8 @@ def open_gateway(
     rules = Rules(
         instruments={symbol: each.instrument for symbol, each in traded.items()},
         fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
-        balances=opening_balances(options.balances, traded.values()),
+        balances=opening_balances(options.balances, traded.values()), order_types=options.order_types,
+        times_in_force=options.times_in_force,
     )  # fmt: skip
     exchange = Exchange(log, market, rules, identity=identity or secrets.token_hex(4), at_ns=at_ns)
     return Gateway(exchange, options.latency_ns, options.faults)

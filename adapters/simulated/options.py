@@ -13,7 +13,7 @@ from attrs import Factory, field, frozen
 from adapters.simulated.faults import Faults
 from adapters.simulated.generator import STEP_NS
 from adapters.simulated.listing import Listing
-from engine.values import MILLISECOND_NS, ONE, SECOND_NS, ZERO, Duration, exact
+from engine.values import MILLISECOND_NS, ONE, SECOND_NS, ZERO, Duration, OrderType, TimeInForce, exact
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -88,7 +88,8 @@ _NO_FAULTS = Faults()
 class SimulatedOptions:
     """Everything that can be set of the exchange, and of how its client reaches it.
 
-    `every_ns` is how often a generated market moves, a multiple of 100 ms. With `url` the exchange runs in another
+    `every_ns` is how often a generated market moves, a multiple of 100 ms. `order_types` and `times_in_force` are those
+    that the exchange takes: what is left out the engine holds or ends itself. With `url` the exchange runs in another
     process (`holdfast venue simulated`) and its options there count.
     """
 
@@ -102,6 +103,8 @@ class SimulatedOptions:
     fee_in: FeeIn = FeeIn.QUOTE
     ack_on: AckOn = AckOn.REPLY
     balances: dict[str, Decimal] = Factory(dict)
+    order_types: tuple[OrderType, ...] = tuple(OrderType)
+    times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
     instruments: dict[str, Listing] = Factory(dict)
     faults: Faults = _NO_FAULTS
     url: str | None = None

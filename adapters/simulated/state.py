@@ -23,6 +23,8 @@ from adapters.simulated.ledger import (
     OrderExpired,
     OrderRefused,
     OrderReplaced,
+    OrderTriggered,
+    StopMoved,
     TapeStarted,
     TapeStepped,
     fact_of,
@@ -63,11 +65,18 @@ class Order:
     status: VenueStatus = VenueStatus.NEW
     filled: Decimal = ZERO
     executions: tuple[Executed, ...] = ()
+    stop_price: Decimal | None = None
+    is_triggered: bool = False
 
     @property
     def leaves(self) -> Decimal:
         """What may still trade."""
         return self.quantity - self.filled if self.status.is_open else ZERO
+
+    @property
+    def waits(self) -> bool:
+        """Does it wait for the market to come to its stop price?"""
+        return self.accepted.order_type.has_trigger and not self.is_triggered
 
     @property
     def locked(self) -> Decimal:
@@ -89,7 +98,7 @@ class Order:
         return OrderRow(
             **self.head(self.updated_ns), side=terms.side, order_type=terms.order_type,
             time_in_force=terms.time_in_force, quantity=self.quantity, filled=self.filled, price=self.price,
-            status=self.status,
+            status=self.status, stop_price=self.stop_price,
         )  # fmt: skip
 
 
@@ -113,6 +122,9 @@ class State:
     refused: int = 0
     account: Account = Factory(Account)
     open: dict[VenueOrderId, Order] = Factory(dict)
+    waiting: dict[VenueOrderId, None] = Factory(dict)
+    sweeping: dict[VenueOrderId, None] = Factory(dict)
+    ends_ns: dict[VenueOrderId, int] = Factory(dict)
     closed: dict[VenueOrderId, Order] = Factory(dict)
     ids: dict[ClientOrderId, VenueOrderId] = Factory(dict)
     books: dict[str, RestingBook] = Factory(dict)
@@ -177,6 +189,11 @@ def apply(state: State, seq: int, at_ns: int, fact: Fact) -> None:
             _close(state, fact.venue_order_id, at_ns, VenueStatus.CANCELED)
         case OrderExpired():
             _close(state, fact.venue_order_id, at_ns, VenueStatus.EXPIRED)
+        case OrderTriggered():
+            _trigger(state, seq, at_ns, fact)
+        case StopMoved():
+            order = state.open[fact.venue_order_id]
+            state.open[fact.venue_order_id] = evolve(order, stop_price=fact.stop_price, updated_ns=at_ns)
         case OrderRefused():
             state.refused += 1
         case Deposited():
@@ -193,8 +210,22 @@ def _accept(state: State, seq: int, at_ns: int, fact: OrderAccepted) -> None:
     order = Order(
         venue_order_id=VenueOrderId(str(seq)), client_order_ids=(fact.client_order_id,), accepted=fact,
         quantity=fact.quantity, price=fact.price, reserved_each=fact.reserved_each, priority=seq, updated_ns=at_ns,
+        stop_price=fact.stop_price,
     )  # fmt: skip
     state.ids[fact.client_order_id] = order.venue_order_id
+    if order.waits:
+        state.waiting[order.venue_order_id] = None
+    if fact.good_till_ns is not None:
+        state.ends_ns[order.venue_order_id] = fact.good_till_ns
+    _rest(state, order)
+
+
+def _trigger(state: State, seq: int, at_ns: int, fact: OrderTriggered) -> None:
+    """From here on it stands in the book, at the end of its price's queue; without a price it takes what comes."""
+    del state.waiting[fact.venue_order_id]
+    order = evolve(state.open[fact.venue_order_id], is_triggered=True, priority=seq, updated_ns=at_ns)
+    if order.price is None:
+        state.sweeping[order.venue_order_id] = None
     _rest(state, order)
 
 
@@ -239,6 +270,7 @@ def _replace(state: State, seq: int, at_ns: int, fact: OrderReplaced) -> None:
         order, client_order_ids=(*order.client_order_ids, fact.new_client_order_id), quantity=fact.quantity,
         price=fact.price, reserved_each=fact.reserved_each, updated_ns=at_ns,
         priority=order.priority if fact.keeps_priority else seq,
+        stop_price=order.stop_price if fact.stop_price is None else fact.stop_price,
     )  # fmt: skip
     state.ids[fact.new_client_order_id] = order.venue_order_id
     _rest(state, changed)
@@ -252,13 +284,13 @@ def _close(state: State, venue_order_id: VenueOrderId, at_ns: int, status: Venue
 
 def _rest(state: State, order: Order) -> None:
     state.open[order.venue_order_id] = order
-    if order.price is not None:
+    if order.price is not None and not order.waits:
         book = state.books.setdefault(order.accepted.symbol, RestingBook())
         book.add(Resting.of(order.accepted.side, order.price, order.priority, order.venue_order_id))
 
 
 def _unrest(state: State, order: Order) -> None:
-    if order.price is not None:
+    if order.price is not None and not order.waits:
         book = state.books[order.accepted.symbol]
         book.remove(Resting.of(order.accepted.side, order.price, order.priority, order.venue_order_id))
 
@@ -266,6 +298,8 @@ def _unrest(state: State, order: Order) -> None:
 def _finish(state: State, order: Order, status: VenueStatus) -> None:
     _unrest(state, order)
     del state.open[order.venue_order_id]
+    for index in (state.waiting, state.sweeping, state.ends_ns):
+        index.pop(order.venue_order_id, None)
     state.closed[order.venue_order_id] = evolve(order, status=status)
     if len(state.closed) > CLOSED_MOST:
         oldest = state.closed.pop(next(iter(state.closed)))

@@ -25,8 +25,8 @@ from engine.values import (
 CLIENT_ID_LENGTH = 36
 SOURCES = (Source.ORDER_QUERY, Source.OPEN_ORDERS, Source.EXECUTIONS)
 CAPABILITIES = Capabilities(
-    order_types=(OrderType.MARKET, OrderType.LIMIT),
-    times_in_force=(TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK),
+    order_types=tuple(OrderType),
+    times_in_force=tuple(TimeInForce),
     post_only=True,
     replace=True,
     client_ids=ClientIds.UNIQUE_OPEN,
@@ -55,6 +55,7 @@ _PLAIN: dict[type[wire.OrderFrame], Callable[..., Input]] = {
     wire.Accepted: inputs.Ack,
     wire.CancelTaken: inputs.CancelAcked,
     wire.ReplaceTaken: inputs.ReplaceAcked,
+    wire.Triggered: inputs.Triggered,
 }
 _REFUSED: dict[RequestKind, Callable[..., Input]] = {
     RequestKind.NEW: inputs.Rejected,
@@ -96,7 +97,8 @@ class Translator:
         instruments = tuple(
             evolve(traded[symbol], name=name, venue=self._venue) for symbol, name in self._names.items()
         )
-        return VenueDescription(self._venue, "simulated", welcome.account, CAPABILITIES, ABSENCE, instruments)
+        can = evolve(CAPABILITIES, order_types=welcome.order_types, times_in_force=welcome.times_in_force)
+        return VenueDescription(self._venue, "simulated", welcome.account, can, ABSENCE, instruments)
 
     # --- out ----------------------------------------------------------------------------------------------------
 
@@ -108,7 +110,8 @@ class Translator:
                     symbol=self._symbol(request.instrument), client_order_id=request.client_order_id,
                     side=request.side, order_type=request.order_type, time_in_force=request.time_in_force,
                     post_only=request.post_only, quantity=request.quantity, price=request.price,
-                    expires_ns=request.expires_ns,
+                    expires_ns=request.expires_ns, stop_price=request.stop_price, trail=request.trail,
+                    good_till_ns=request.good_till_ns if request.time_in_force is TimeInForce.GTD else None,
                 )  # fmt: skip
             case outbox.CancelOrder():
                 return wire.Cancel(
@@ -120,6 +123,7 @@ class Translator:
                     symbol=self._symbol(request.instrument), client_order_id=request.client_order_id,
                     venue_order_id=request.venue_order_id, new_client_order_id=request.new_client_order_id,
                     quantity=request.quantity, price=request.price, expires_ns=request.expires_ns,
+                    stop_price=request.stop_price,
                 )  # fmt: skip
             case outbox.QueryOrder():
                 return wire.Query(
@@ -174,7 +178,7 @@ class Translator:
             case wire.Replaced():
                 return inputs.Replaced(
                     **self._told(frame), quantity=frame.quantity, price=frame.price,
-                    new_client_order_id=frame.new_client_order_id,
+                    new_client_order_id=frame.new_client_order_id, keeps_priority=frame.keeps_priority,
                 )  # fmt: skip
             case wire.Canceled():
                 return inputs.Canceled(**self._told(frame), filled=frame.filled)

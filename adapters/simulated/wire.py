@@ -78,6 +78,9 @@ class Place:
     quantity: Decimal
     price: Decimal | None = None
     expires_ns: int | None = None
+    stop_price: Decimal | None = None
+    trail: Decimal | None = None
+    good_till_ns: int | None = None
 
 
 @frozen(kw_only=True)
@@ -92,7 +95,7 @@ class Cancel:
 
 @frozen(kw_only=True)
 class Replace:
-    """Change an order under a new client id. `quantity` is the whole order's; a price of None stays as it is."""
+    """Change an order under a new client id. `quantity` is the whole order's; prices of None stay as they are."""
 
     symbol: str
     client_order_id: ClientOrderId | None = None
@@ -101,6 +104,7 @@ class Replace:
     quantity: Decimal
     price: Decimal | None = None
     expires_ns: int | None = None
+    stop_price: Decimal | None = None
 
 
 @frozen(kw_only=True)
@@ -210,11 +214,18 @@ class Expired(OrderFrame):
 
 @frozen(kw_only=True)
 class Replaced(OrderFrame):
-    """Quantity and price are in force, under a new client id too."""
+    """Quantity and price are in force, under a new client id too; `keeps_priority` where its place in the queue is the
+    one that it had."""
 
     new_client_order_id: ClientOrderId
     quantity: Decimal
     price: Decimal | None
+    keeps_priority: bool | None = None
+
+
+@frozen(kw_only=True)
+class Triggered(OrderFrame):
+    """The market has come to the order's stop price: it trades from here on."""
 
 
 @frozen(kw_only=True)
@@ -228,6 +239,7 @@ class OrderRow(OrderFrame):
     filled: Decimal
     price: Decimal | None
     status: VenueStatus
+    stop_price: Decimal | None = None
 
 
 @frozen(kw_only=True)
@@ -252,11 +264,14 @@ class AccountAnswer:
 
 @frozen(kw_only=True)
 class Welcome:
-    """Answer to `Hello`: which account, what is traded, what time it is; the stream follows."""
+    """Answer to `Hello`: which account, what is traded and by which kinds of order, what time it is; the stream
+    follows."""
 
     account: str
     instruments: tuple[Instrument, ...]
     at_ns: int
+    order_types: tuple[OrderType, ...] = tuple(OrderType)
+    times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
 
 
 @frozen(kw_only=True)
@@ -284,7 +299,7 @@ class Notice:
 
 
 MarketFrame = Quote | TradeTick | BookSnapshot | BookDelta
-StreamFrame = Accepted | Executed | Canceled | Expired | Replaced
+StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered
 Reply = (
     Accepted | Refused | CancelTaken | ReplaceTaken | OrderAnswer | AccountAnswer | Welcome | Status | Failed
 )  # fmt: skip
@@ -295,7 +310,7 @@ _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Hello, Place, Cancel, Replace, Query, ReadAccount, ReadLedger, ReadStatus, Step, SetFaults,
-        Accepted, Refused, CancelTaken, ReplaceTaken, Executed, Canceled, Expired, Replaced, OrderAnswer,
+        Accepted, Refused, CancelTaken, ReplaceTaken, Executed, Canceled, Expired, Replaced, Triggered, OrderAnswer,
         AccountAnswer, Welcome, Status, Failed, Notice, Quote, TradeTick, BookSnapshot, BookDelta,
     )
 }  # fmt: skip

@@ -196,7 +196,7 @@ suspended                   |  !      !      SUS/S   SUS/S   SUS/S   SUS/S   .  
 done_for_day                |  !      !      DFD/D   DFD/D   DFD/D   DFD/D   DFD/D   DFD/D   .       .       !       !       !       !       !       !       !
 restated to 12              |  !      !      =/T     =/T     =/T     =/T     NEW/T   PAR/T   NEW/T   PAR/T   !       !       !       !       !       !       !
 restated to 4               |  !      !      =/T     =/T     =/T     FIL/T   NEW/T   FIL/T   NEW/T   FIL/T   !       !       !       !       !       !       !
-triggered                   |  !      !      !       !       =/G     =/G     NEW/T   PAR/T   NEW/T   PAR/T   !       !       !       !       !       !       !
+triggered                   |  !      !      NEW/AG  NEW/AG  =/G     =/G     NEW/T   PAR/T   NEW/T   PAR/T   .       .       .       .       .       .       !
 | Silence is never an end.
 new unknown                 |  !      !      DBT/UQ  .       .       .       .       .       .       .       .       .       .       .       .       .       .
 cancel unknown              |  .      .      .       .       .       .       .       .       .       .       .       .       .       .       .       .       .
@@ -278,6 +278,7 @@ def test_every_row_of_the_life_table_is_driven_by_the_matrix() -> None:
     elsewhere = {
         ("intent", "risk_denied", ""), ("intent", "submit_requested", ""),  # the requests themselves: see below
         *(("intent", f"order_{made}", "") for made in ("held", "amended", "triggered", "expired")),  # test_held
+        *((state, "triggered", "is_triggered_already") for state in OrderStatus),  # test_a_trigger_is_told_twice
         ("new", "ack", "tells_id"), ("partially_filled", "ack", "tells_id"),  # test_a_late_ack_tells_the_id
         *((state, "not_found", "vanished_before") for state in ("new", "partially_filled", "suspended",
           "done_for_day")),  # test_a_working_order_vanishes_by_a_second_proof
@@ -329,6 +330,15 @@ def _first_cell(bench: Bench, order_id: OrderId, report: Any) -> set[tuple[str, 
 
 
 # --- rows that need a history of their own ----------------------------------------------------------------------
+
+
+def test_a_trigger_is_told_twice() -> None:
+    bench = Bench()
+    order = bench.stand("NEW")
+    report = REPORTS["triggered"](bench, bench.order(order))
+    assert kinds(bench.about(order, report)) == ["OrderTriggered"]
+    assert kinds(bench.about(order, report)) == []
+    assert bench.order(order).is_triggered
 
 
 def test_a_late_ack_tells_the_id() -> None:

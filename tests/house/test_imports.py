@@ -31,14 +31,15 @@ OPEN_VENUES = {"simulated", "tape"}
 
 # Each file of the engine imports only from files above it; a folder stands for all its files.
 READING_ORDER = """
-    values token instrument capabilities instructions settings tables order_tables order ticks reports inputs order_events
-    events
+    values token instrument capabilities instructions settings tables order_tables order ticks reports inputs
+    order_events events
     system position account
     state appliers order_keeping intent_booking order_booking system_booking fold
     book bars indicators market
     strategy strategies
-    risk reconciliation
-    order_guards order_effects order_decision system_decision operator_decision desk strategy_decision decision
+    pricing risk reconciliation
+    order_guards order_effects order_decision system_decision operator_decision desk
+    intent_decision held_decision style_decision strategy_decision decision
     outbox ports codec recall
     inbox runner
 """.split()
