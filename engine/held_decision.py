@@ -20,9 +20,12 @@ from engine.order import INTENT, Order, Pending
 from engine.order_decision import CancelAsked, decide_order
 from engine.order_effects import surprise
 from engine.pricing import far_side, is_reached, trailed, worst_price
-from engine.risk import Denied, judge_release
+from engine.risk import Denied, judge_release, reducible
 from engine.state import State
 from engine.values import EXACT, ZERO, plain
+
+TOO_SMALL = frozenset({"min_quantity", "min_notional", "lot"})
+"""Refusals that time does not change."""
 
 
 def keep_held(state: State, market: Market, seen: Input, now_ns: int) -> Iterator[Event]:
@@ -132,12 +135,34 @@ def _release(state: State, market: Market, order: Order, seen: Input, now_ns: in
             yield from decide_order(state, other, CancelAsked(by=f"linked to {order.order_id}"), now_ns)
     if any(other.is_open or other.is_in_doubt for other in beside):
         return
-    verdict = judge_release(state, market, order, now_ns)
+    fitting = _fitted(state, order)
+    if not fitting.quantity:
+        yield events.OrderCanceled(order_id=order.order_id, requested=False, reason="nothing is left to close")
+        return
+    verdict = judge_release(state, market, fitting, now_ns)
     if isinstance(verdict, Denied):
-        detail = f"its time has come, and it waits: {verdict.reason} {verdict.numbers}"
-        yield from surprise(state, order.order_id, f"held_{verdict.reason}", detail, "", now_ns)
-    else:
-        yield request_submit(state, order.order_id)
+        yield from _wait(state, order, verdict, now_ns)
+        return
+    if fitting.quantity != order.quantity:
+        yield amended(fitting, "what is left to close")
+    yield request_submit(state, order.order_id)
+
+
+def _fitted(state: State, order: Order) -> Order:
+    """An exit is no larger than what it can close: its strategy may have closed some of it by itself."""
+    if not order.reduce_only:
+        return order
+    most = state.instruments[order.instrument].round_quantity(reducible(state, order))
+    return evolve(order, quantity=min(order.quantity, most))
+
+
+def _wait(state: State, order: Order, denied: Denied, now_ns: int) -> Iterator[Event]:
+    """It is tried again at every input; but what is too small to be sent, and won't grow, has come to its end."""
+    parent = parent_of(state, order)
+    if denied.reason in TOO_SMALL and (parent is None or not _may_execute(parent)):
+        yield events.OrderCanceled(order_id=order.order_id, requested=False, reason=f"too small: {denied.reason}")
+    detail = f"its time has come, and it waits: {denied.reason} {denied.numbers}"
+    yield from surprise(state, order.order_id, f"held_{denied.reason}", detail, "", now_ns)
 
 
 def _is_due(state: State, order: Order) -> bool:

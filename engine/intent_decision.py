@@ -105,16 +105,13 @@ def send_or_hold(state: State, order: Order, why_held: str) -> Iterator[Event]:
 
 
 def request_submit(state: State, order_id: OrderId) -> Event:
-    """The request: its id is the token of this event, which is the order's own where it is sent at once."""
+    """The request. Its id is the order's own, which names this event, or for a held order the one that held it."""
     order = state.orders[order_id]
     settings = state.settings.strategies.get(order.strategy)
     description = state.venues[order.venue].description
     assert description is not None  # judged: the venue is ready
-    tag = settings.tag if settings is not None else ""
-    token = next_token(state, 1)
-    return events.SubmitRequested(
-        order_id=order_id, client_order_id=client_order_id(token, tag, description.capabilities.client_id_length)
-    )
+    tag, length = settings.tag if settings is not None else "", description.capabilities.client_id_length
+    return events.SubmitRequested(order_id=order_id, client_order_id=client_order_id(order_id, tag, length))
 
 
 def next_token(state: State, ahead: int) -> OrderId:

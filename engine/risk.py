@@ -232,21 +232,27 @@ def _has_sane_extras(sight: Sight) -> Denied | None:
 
 
 def only_reduces(sight: Sight) -> Denied | None:
-    """An order that may only reduce is on the other side of its strategy's position, and with what works there already
-    not larger. Orders that cancel each other count once."""
+    """An order that may only reduce is not larger than what there is to reduce."""
     order = sight.order
     if not order.reduce_only:
         return None
-    held = -sight.state.position(order.instrument, order.strategy).quantity * order.side.sign
+    most = reducible(sight.state, order)
+    asked = plain(order.quantity - order.filled)
+    return None if asked <= most else Denied("reduce_only", {"asked": str(asked), "reducible": str(most)})
+
+
+def reducible(state: State, order: Order) -> Decimal:
+    """What an order may take off its strategy's position, beside the others of its side that work already. Orders that
+    cancel each other count once."""
+    held = -state.position(order.instrument, order.strategy).quantity * order.side.sign
+    whose = (order.strategy, order.instrument, order.side)
     working = sum(
-        (o.exposure for o in sight.state.open_orders()
-         if (o.strategy, o.instrument, o.side) == (order.strategy, order.instrument, order.side)
-         and o.order_id != order.order_id and (order.group is None or o.group != order.group)),
+        (o.exposure for o in state.open_orders()
+         if (o.strategy, o.instrument, o.side) == whose and o.order_id != order.order_id
+         and (order.group is None or o.group != order.group)),
         ZERO,
     )  # fmt: skip
-    if order.quantity - order.filled + working <= held:
-        return None
-    return Denied("reduce_only", {"reducible": str(plain(held)), "working": str(plain(working))})
+    return max(plain(held - working), ZERO)
 
 
 def is_on_grid(sight: Sight) -> Denied | None:

@@ -166,11 +166,39 @@ def _(event: events.StrategyFailed) -> str:
 
 @tell.register
 def _(event: events.OrderIntended) -> str:
-    price = "at the market" if event.price is None else f"at {number(event.price)}"
     seen = f", seeing {number(event.seen.bid)} / {number(event.seen.ask)}" if event.seen else ""
     why = f", because {pairs(event.reason)}" if event.reason else ""
-    wanted = f"{event.side} {number(event.quantity)} {event.instrument} {price}"
-    return f"{event.strategy} wants to {wanted} ({event.order_type} {event.time_in_force}){seen}{why}"
+    wanted = f"{event.side} {number(event.quantity)} {event.instrument} {_at_prices(event)}"
+    role = f" as {event.role}" if event.role else ""
+    return f"{event.strategy} wants to {wanted} ({event.order_type} {event.time_in_force}){role}{seen}{why}"
+
+
+def _at_prices(event: events.OrderIntended) -> str:
+    """Where it is wanted: the limit price or the market, and what is waited for."""
+    price = "at the market" if event.price is None else f"at {number(event.price)}"
+    stop = "" if event.stop_price is None else f" once {number(event.stop_price)} is reached"
+    trail = "" if event.trail is None else f", trailing by {number(event.trail)}"
+    bound = "" if event.worst_price is None else f", at worst {number(event.worst_price)}"
+    reduces = ", only to reduce" if event.reduce_only else ""
+    return f"{price}{stop}{trail}{bound}{reduces}"
+
+
+@tell.register
+def _(event: events.OrderHeld) -> str:
+    return f"held by the engine: {event.why}"
+
+
+@tell.register
+def _(event: events.OrderAmended) -> str:
+    price = "" if event.price is None else f" at {number(event.price)}"
+    stop = "" if event.stop_price is None else f", stop {number(event.stop_price)}"
+    return f"amended by the engine to {number(event.quantity)}{price}{stop}: {event.why}"
+
+
+@tell.register
+def _(event: events.StyleEnded) -> str:
+    ended = {"gave_up": "gives the rest up", "crosses": "crosses with the rest"}.get(event.outcome, event.outcome)
+    return f"its style {ended}{f' ({pairs(dict(event.numbers))})' if event.numbers else ''}"
 
 
 @tell.register
@@ -263,7 +291,10 @@ def _(event: events.ReplaceAccepted) -> str:
 
 @tell.register
 def _(event: events.OrderReplaced) -> str:
-    return f"replaced: now {number(event.quantity)} at {number(event.price)}{_as(event.venue_order_id)}"
+    stop = "" if event.stop_price is None else f", stop {number(event.stop_price)}"
+    place = {True: ", its place in the queue kept", False: ", at the end of the queue", None: ""}[event.keeps_priority]
+    terms = f"{number(event.quantity)} at {number(event.price)}{stop}"
+    return f"replaced: now {terms}{place}{_as(event.venue_order_id)}"
 
 
 @tell.register
@@ -288,7 +319,9 @@ def _(event: events.OrderRestated) -> str:
 
 @tell.register
 def _(event: events.OrderTriggered) -> str:
-    return "its stop was triggered"
+    price = "" if event.market_price is None else f" by a market price of {number(event.market_price)}"
+    worst = "" if event.worst_price is None else f", at worst {number(event.worst_price)}"
+    return f"its stop was triggered{price}{worst}"
 
 
 @tell.register

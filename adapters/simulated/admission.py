@@ -47,7 +47,7 @@ def check_kind(request: Place) -> Reason | None:
         return Reason.NOT_SUPPORTED
     if (request.stop_price is not None) is not kind.has_trigger and not trails:
         return Reason.NOT_SUPPORTED
-    if (request.time_in_force is TimeInForce.GTD) is (request.good_till_ns is None):
+    if (request.time_in_force is TimeInForce.GTD) is (request.good_till_ns is None):  # an end, and none without
         return Reason.NOT_SUPPORTED
     if not rests and (request.post_only or kind.has_trigger):
         return Reason.NOT_SUPPORTED

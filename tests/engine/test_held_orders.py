@@ -461,6 +461,34 @@ def test_only_what_there_is_can_be_reduced() -> None:
     assert held.world.orders()[-1].reason == "reduce_only"
 
 
+def test_an_exit_fits_what_its_strategy_has_left() -> None:
+    held = Held()
+    held.want(bracket())
+    entry, stop, target = held.role(Role.ENTRY), held.role(Role.STOP), held.role(Role.TARGET)
+    held.fill(entry, "2")
+    held.ack(target)
+    held.want(Cancel(target.order_id))
+    held.canceled(target)
+    held.want(sell(order_type="market", quantity="1.5", time_in_force="ioc"))
+    held.fill(held.world.orders()[-1], "1.5")
+    held.sent()
+    held.quote("95", "96")
+    assert [(sent.order_id, sent.quantity) for sent in held.sent()] == [(stop.order_id, d("0.5"))]
+
+
+def test_an_exit_with_nothing_to_close_ends() -> None:
+    held = Held()
+    held.bought()
+    held.want(sell(order_type="stop", stop_price=95))
+    order = held.world.orders()[-1]
+    held.want(sell(order_type="market", time_in_force="ioc"))
+    held.fill(held.world.orders()[-1], "2")
+    held.sent()
+    held.quote("95", "96")
+    assert (held.now(order).status, held.now(order).reason) == (CANCELED, "nothing is left to close")
+    assert held.sent() == []
+
+
 def test_a_closed_entry_is_kept_for_as_long_as_a_leg_follows_it() -> None:
     held = Held()
     held.world.settings = evolve(CALM, orders=evolve(SETTINGS.orders, closed_kept_most=0))

@@ -42,6 +42,13 @@ def test_nothing_is_lost_or_doubled(seed: int) -> None:
     assert verdict.problems == ()
 
 
+@pytest.mark.parametrize("seed", [0, 1, *(seed % 1_000 for seed in slice_of_this_commit()[:2])])
+def test_links_hold_whatever_dies(seed: int) -> None:
+    """Brackets, twins, stops and worked orders, on an exchange that knows them (even seeds) and one that does not."""
+    verdict, _world = try_seed(seed, is_tangled=True)
+    assert verdict.problems == ()
+
+
 def test_deaths_and_fills_do_happen() -> None:
     """A campaign in which nothing happens proves nothing."""
     verdicts = [try_seed(seed)[0] for seed in range(4)]

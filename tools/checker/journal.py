@@ -94,7 +94,7 @@ class Journal:
         match kind:
             case "SubmitRequested":
                 order.client_id, order.request_ns = body["client_order_id"], at_ns
-                if order.client_id[:16] != order.order_id and not order.is_held:
+                if order.client_id[:16] != order.order_id:
                     self.tell("token", f"{order.client_id} does not begin with {order.order_id}")
                 self._request(order, order.client_id)
                 self.said.add(("verdict", order.order_id))
@@ -155,7 +155,8 @@ class Journal:
             self.tell("O2", f"client order id {client_id} was requested before")
         self.requests[client_id] = (order, self.row["at_ns"])
         order.causes.add(seq)
-        self._check_token(client_id, seq)
+        if not (order.is_held and kind == "SubmitRequested"):  # a held order's id names the event that held it
+            self._check_token(client_id, seq)
         if order.is_flatten and kind == "SubmitRequested":
             held = self.positions[order.instrument, order.strategy]
             if not self.flatten or held * order.sign >= 0 or order.quantity > abs(held):

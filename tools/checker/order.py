@@ -20,8 +20,8 @@ MAY: dict[str, set[str]] = {
     "OrderHeld": {"intent"}, "OrderAmended": {"intent"}, "StyleEnded": {"denied", *ISSUED},
     "OrderTriggered": {"intent", "open"}, "OutcomeUnknown": SENT, "OrderQueried": ISSUED, "CancelRequested": LIVE,
     "CancelAccepted": LIVE, "CancelRefused": LIVE, "ReplaceRequested": {"open"}, "ReplaceAccepted": LIVE,
-    "ReplaceRefused": LIVE, "ReplaceDenied": {"denied", *ISSUED}, "FillBooked": ISSUED, "FillCorrected": ISSUED,
-    "FillBusted": ISSUED, "FeeBooked": ISSUED, "OrderArchived": {"denied", "done", "void"},
+    "ReplaceRefused": LIVE, "ReplaceDenied": {"intent", "denied", *ISSUED}, "FillBooked": ISSUED,
+    "FillCorrected": ISSUED,    "FillBusted": ISSUED, "FeeBooked": ISSUED, "OrderArchived": {"denied", "done", "void"},
     "OrderRecalled": {"archived"}, "ArchivedOrderReported": {"archived"},
 }  # fmt: skip
 """The part of its life in which an order may meet an event (ORDERS §2); where it leads; whose breach it is if not."""

@@ -12,12 +12,14 @@ from adapters.simulated.faults import Faults, read_faults
 from adapters.simulated.options import SimulatedOptions
 from engine.inputs import Action, OperatorCommand
 from engine.settings import Limits, Orders, Reconcile, Risk, Settings, StrategySettings
-from engine.values import MILLISECOND_NS, SECOND_NS, Duration, InstrumentName, StrategyName
+from engine.strategy import Strategy
+from engine.values import MILLISECOND_NS, SECOND_NS, Duration, InstrumentName, OrderType, StrategyName, TimeInForce
 from tools.simulation.clock import BEGIN_NS
 from tools.simulation.dice import Dice
 from tools.simulation.invariants import violations
 from tools.simulation.plan import VENUE, Plan, Setting
 from tools.simulation.restless import Restless
+from tools.simulation.tangled import Tangled
 from tools.simulation.world import World
 
 __all__ = ["Dice", "Pace", "Verdict", "faults_of", "plan_of", "setting_of", "try_plan", "try_seed"]
@@ -25,6 +27,8 @@ __all__ = ["Dice", "Pace", "Verdict", "faults_of", "plan_of", "setting_of", "try
 INSTRUMENT = InstrumentName("BTC-USDT")
 STRATEGY = StrategyName("restless")
 SETTLE_NS = 120 * SECOND_NS
+PLAIN = (OrderType.MARKET, OrderType.LIMIT)
+LASTING = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 FAULTS = (
     "lose_request", "lose_reply", "delay_request", "delay_reply", "duplicate_reply", "error_reply", "busy", "drop",
     "delay", "duplicate", "reorder", "disconnect", "fail", "stale", "partial",
@@ -86,29 +90,35 @@ class Verdict:
     struck: tuple[tuple[str, str], ...] = ()
 
 
-def setting_of(seed: int, faults: Mapping[str, Any] | None = None, pace: Pace = STORM) -> Setting:
-    """The world's parts: a restless strategy on a generated market, with these faults."""
+def setting_of(
+    seed: int, faults: Mapping[str, Any] | None = None, pace: Pace = STORM, *, is_tangled: bool = False
+) -> Setting:
+    """The world's parts: a restless strategy on a generated market, with these faults; or a tangled one, on an exchange
+    that knows all kinds of orders, or few."""
+    kind: type[Strategy] = Tangled if is_tangled else Restless
     settings = Settings(
         venues={VENUE: "simulated"},
         strategies={
             STRATEGY: StrategySettings(
-                strategy_class="tools.simulation.restless:Restless",
+                strategy_class=f"{kind.__module__}:{kind.__name__}",
                 instruments=(INSTRUMENT,), tag="rest", params={"quantity": "0.01"},
             )
         },
         risk=Risk(
             account=Limits(
                 max_position={INSTRUMENT: Decimal("0.2")}, max_order_quantity={INSTRUMENT: Decimal("0.15")},
-                max_open_orders=6, max_quote_age_ns=Duration(5 * SECOND_NS),
+                max_open_orders=12 if is_tangled else 6, max_quote_age_ns=Duration(5 * SECOND_NS),
             )
         ),
         orders=Orders(),
         reconcile=Reconcile(every_ns=Duration(pace.reconcile_ns)),
     )  # fmt: skip
     options = SimulatedOptions(seed=seed, every_ns=Duration(pace.market_ns))
+    if is_tangled and seed % 2:
+        options = evolve(options, order_types=PLAIN, times_in_force=LASTING)
     if faults is not None:
         options = evolve(options, faults=read_faults(dict(faults)))
-    return Setting(settings=settings, strategies={STRATEGY: Restless}, symbols={INSTRUMENT: "BTCUSDT"}, options=options)
+    return Setting(settings=settings, strategies={STRATEGY: kind}, symbols={INSTRUMENT: "BTCUSDT"}, options=options)
 
 
 def faults_of(dice: Dice, pace: Pace = STORM) -> dict[str, Any]:
@@ -169,8 +179,9 @@ def _commands(dice: Dice, length_ns: int) -> dict[int, OperatorCommand]:
 
 
 def try_seed(
-    seed: int, length_ns: int | None = None, faults: Mapping[str, Any] | None = None, pace: Pace = STORM
-) -> tuple[Verdict, World]:
+    seed: int, length_ns: int | None = None, faults: Mapping[str, Any] | None = None, pace: Pace = STORM, *,
+    is_tangled: bool = False,
+) -> tuple[Verdict, World]:  # fmt: skip
     """One world from its seed: the safety phase, then the liveness phase, then the verdict.
 
     `faults` are those of the messages; by the seed if none are given.
@@ -178,7 +189,8 @@ def try_seed(
     dice = Dice(seed)
     length_ns = length_ns or pace.length_ns
     table = faults or faults_of(dice.fork("faults"), pace)
-    return try_plan(setting_of(seed, table, pace), plan_of(dice.fork("plan"), length_ns, pace), seed, length_ns)
+    setting = setting_of(seed, table, pace, is_tangled=is_tangled)
+    return try_plan(setting, plan_of(dice.fork("plan"), length_ns, pace), seed, length_ns)
 
 
 def try_plan(setting: Setting, plan: Plan, seed: int, length_ns: int) -> tuple[Verdict, World]:

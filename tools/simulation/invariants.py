@@ -12,6 +12,7 @@ from adapters.simulated.state import State as ExchangeState
 from adapters.simulated.state import apply as apply_fact
 from engine import events
 from engine.codec import digest, encode
+from engine.instructions import Role
 from engine.order import CONFIRMED, OPEN_SET, TERMINAL_SET, Order, Pending
 from engine.settings import Limits
 from engine.state import Recorded, State
@@ -42,6 +43,7 @@ INVARIANTS = {
     "O6": "what the venue has closed stays closed, and nothing lives unknown",
     "O7": "every doubt is ended by evidence",
     "O8": "cash and fees are conserved, to the last decimal",
+    "O9": "linked exits never execute more than their entry",
     "S1": "the system ends in trading, or paused with a reason",
     "S3": "nothing is sent after a commit with an unknown outcome",
 }
@@ -191,7 +193,8 @@ def _balances_differ(state: State, venue: VenueName, book: Book) -> Iterator[str
 
 
 def _open_orders_differ(state: State, venue: VenueName, book: Book) -> Iterator[str]:
-    ours = {str(o.client_order_id) for o in state.open_orders() if not o.is_unsettled and o.venue == venue}
+    sent = [order for order in state.open_orders() if order.is_open and order.venue == venue]
+    ours = {str(order.client_order_id) for order in sent if not order.is_unsettled}
     theirs = {str(order.client_order_ids[0]) for order in book.state.open.values()}
     if ours != theirs:
         yield f"O3: open here {sorted(ours - theirs)}, there {sorted(theirs - ours)}"
@@ -210,21 +213,25 @@ def ends_were_told(found: Evidence) -> Iterator[str]:
 def _told_ends(found: Evidence) -> dict[OrderId, set[type]]:
     """By our own order id: how the exchanges' ledgers say that it ended. An intent that is held ends by itself."""
     told: dict[OrderId, set[type]] = {}
+    ours: dict[str, OrderId] = {}
     for one in found.decided:
         if isinstance(one.event, events.OrderIntended):
-            told[one.event.order_id] = {events.OrderCanceled}
+            told[one.event.order_id] = {events.OrderCanceled, events.OrderExpired}
         elif isinstance(one.event, events.SubmitRequested):
             told[one.event.order_id] = set()
+            ours[one.event.client_order_id] = one.event.order_id
     for book in found.books.values():
         ids = {
             str(seq): fact.client_order_id for seq, _ns, fact in book.facts if isinstance(fact, ledger.OrderAccepted)
         }
         for _seq, _ns, fact in book.facts:
             if isinstance(fact, ledger.OrderRefused) and fact.client_order_id:
-                told.setdefault(OrderId(fact.client_order_id[:TOKEN_LENGTH]), set()).add(events.OrderRejected)
+                named = ours.get(fact.client_order_id, OrderId(fact.client_order_id[:TOKEN_LENGTH]))
+                told.setdefault(named, set()).add(events.OrderRejected)
             elif isinstance(fact, ledger.OrderCanceled | ledger.OrderExpired):
                 ended = events.OrderCanceled if isinstance(fact, ledger.OrderCanceled) else events.OrderExpired
-                told.setdefault(OrderId(ids[fact.venue_order_id][:TOKEN_LENGTH]), set()).add(ended)
+                named = ours.get(ids[fact.venue_order_id], OrderId(ids[fact.venue_order_id][:TOKEN_LENGTH]))
+                told.setdefault(named, set()).add(ended)
     return told
 
 
@@ -255,8 +262,8 @@ def _over_limits(state: State, asked: Order, seq: int, limits: Limits) -> Iterat
         and max(asked.quantity, asked.replacement.quantity if asked.replacement else ZERO) > quantity
     ):
         yield f"O5: seq {seq}: an order of {asked.quantity}, the limit is {quantity}"
-    count = sum(1 for _ in state.open_orders())
-    if limits.max_open_orders is not None and count > limits.max_open_orders:
+    count = sum(1 for order in state.open_orders() if order.is_open)
+    if limits.max_open_orders is not None and count > limits.max_open_orders and not asked.reduce_only:
         yield f"O5: seq {seq}: {count} orders are open, the limit is {limits.max_open_orders}"
 
 
@@ -331,12 +338,28 @@ def exposure_covers(world: World) -> Seen:
 def _uncovered(state: State, theirs: TheirOrder, seq: int) -> Iterator[str]:
     first, ours = str(theirs.client_order_ids[0]), None
     for client_order_id in theirs.client_order_ids:
-        ours = ours or state.orders.get(OrderId(client_order_id[:TOKEN_LENGTH]))
+        ours = ours or state.orders.get(state.by_client_id.get(client_order_id, OrderId("")))
     if ours is None or not ours.is_open:
         yield f"O6: seq {seq}: {first} is {ours.status if ours else 'unknown'} here and open at the exchange"
     elif ours.exposure < theirs.quantity - ours.filled:
         most = theirs.quantity - ours.filled
         yield f"O5: seq {seq}: {first} may still execute {most}, the books count {ours.exposure}"
+
+
+def exits_are_covered(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
+    """O9: what the legs of a bracket have executed and may execute is never more than its entry has."""
+    after = state.orders.get(before.order_id) if before else None
+    if after is None or after.parent is None or after.role not in (Role.STOP, Role.TARGET):
+        return
+    legs = [order for order in state.orders.values() if order.parent == after.parent]
+    entry = state.orders.get(after.parent)
+    most = sum((leg.filled + leg.exposure for leg in legs), ZERO)
+    if entry is not None and most > entry.filled and not _was_busted(state, entry):
+        yield f"O9: seq {one.seq}: the exits of {entry.order_id} may come to {most}, it has executed {entry.filled}"
+
+
+def _was_busted(state: State, entry: Order) -> bool:
+    return any(state.executions[key].busted for key in state.executions_of.get(entry.order_id, ()))
 
 
 # --- after the liveness phase -----------------------------------------------------------------------------------
@@ -369,7 +392,9 @@ SAFETY: tuple[Check, ...] = (
     ends_were_told, checker_agrees,
 )  # fmt: skip
 LIVENESS: tuple[Check, ...] = (books_are_the_ledger, nothing_is_in_doubt)
-STEPS: tuple[Seen, ...] = (confirmed_ends_are_final, doubts_end_by_evidence, ends_leave_nothing, latches_hold)
+STEPS: tuple[Seen, ...] = (
+    confirmed_ends_are_final, doubts_end_by_evidence, ends_leave_nothing, latches_hold, exits_are_covered,
+)  # fmt: skip
 
 
 def violations(world: World, *, settled: bool) -> list[str]:

@@ -32,18 +32,21 @@ quantities = st.integers(1, 80).map(lambda tenths: Decimal(tenths) / 10)
 @st.composite
 def _places(draw: st.DrawFn) -> Place:
     kind = draw(st.sampled_from(OrderType))
-    tif = draw(st.sampled_from(TimeInForce))
+    tif = draw(st.sampled_from(TimeInForce if not kind.has_trigger else (TimeInForce.GTC, TimeInForce.GTD)))
     return Place(
         symbol=SYMBOL, client_order_id=draw(st.sampled_from(IDS)), side=draw(st.sampled_from(Side)), order_type=kind,
         time_in_force=tif, post_only=tif is TimeInForce.GTC and kind is OrderType.LIMIT and draw(st.booleans()),
-        quantity=draw(quantities), price=draw(prices) if kind is OrderType.LIMIT else None,
+        quantity=draw(quantities), price=draw(prices) if kind.has_price else None,
+        stop_price=draw(prices) if kind.has_trigger else None,
+        trail=Decimal(draw(st.integers(1, 4))) if kind is OrderType.TRAILING_STOP else None,
+        good_till_ns=T0_NS + draw(st.integers(1, 20)) * 10**9 if tif is TimeInForce.GTD else None,
     )  # fmt: skip
 
 
 cancels = st.builds(Cancel, symbol=st.just(SYMBOL), client_order_id=st.sampled_from(IDS))
 replaces = st.builds(
     Replace, symbol=st.just(SYMBOL), client_order_id=st.sampled_from(IDS), new_client_order_id=st.sampled_from(IDS),
-    quantity=quantities, price=st.none() | prices,
+    quantity=quantities, price=st.none() | prices, stop_price=st.none() | prices,
 )  # fmt: skip
 steps = st.lists(st.tuples(st.integers(0, 1500), _places() | _places() | cancels | replaces), max_size=25)
 

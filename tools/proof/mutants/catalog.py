@@ -56,6 +56,8 @@ ENGINE = (
     _of_engine("starts", "forget_latches", _worlds(4)),
     _of_engine("starts", "snapshot_without_executions", _worlds(0)),
     _of_engine("books", "forget_fees", _worlds(0), MACHINES),
+    _of_engine("links", "release_beside_a_twin", _worlds(1)),
+    _of_engine("links", "forget_what_a_twin_executed", _worlds(1)),
     _of_engine("pauses", "trade_while_paused", _worlds(68)),
 )
 ALSO = {

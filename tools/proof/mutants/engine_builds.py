@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from engine import codec, decision, events, order_decision, order_guards, runner, system_decision
+from engine import codec, decision, events, held_decision, order_decision, order_guards, runner, system_decision
 from engine.appliers import APPLIERS
 from engine.inputs import RequestKind, Snapshot
 from engine.order import Order
@@ -65,6 +65,25 @@ def go_on_after_unknown() -> None:
             raise
 
     _replace(runner.Runner, "_commit", trusting)
+
+
+# --- held orders ------------------------------------------------------------------------------------------------
+
+
+def release_beside_a_twin() -> None:
+    """A stop that was triggered leaves while its twin still works."""
+    _replace(held_decision, "_beside", lambda state, order: [])
+
+
+def forget_what_a_twin_executed() -> None:
+    """A held leg keeps its size whatever its twin executes."""
+    due = held_decision.due_quantity
+
+    def whole(state: State, order: Order) -> Decimal:
+        parent = held_decision.parent_of(state, order)
+        return parent.filled if parent is not None else due(state, order)
+
+    _replace(held_decision, "due_quantity", whole)
 
 
 # --- the outbox -------------------------------------------------------------------------------------------------
