@@ -55,6 +55,28 @@ class EventLog(Protocol):
     def close(self) -> None: ...
 
 
+class Tape(Protocol):
+    """Keeps inputs, so that they can be decided again. It never raises: a run does not depend on it."""
+
+    def take(self, at_ns: int, seq: int, seen: Input) -> None:
+        """Note an input, taken when the log had come to `seq`."""
+        ...
+
+    def flush(self) -> None:
+        """Hand over what was taken, before the events that follow from it are appended."""
+        ...
+
+
+class NoTape:
+    """Keeps nothing."""
+
+    def take(self, at_ns: int, seq: int, seen: Input) -> None:
+        """Nothing."""
+
+    def flush(self) -> None:
+        """Nothing."""
+
+
 class VenueUnreachable(Exception):
     """The venue gave no usable answer to a question that a start needs. Its fault or the network's: try again."""
 

@@ -20,7 +20,7 @@ from engine.inbox import INBOX_FULL, Inbox
 from engine.inputs import Input, TimePassed, VenueLost
 from engine.market import Market
 from engine.outbox import CancelOrder, RecallOrder, ReplaceOrder, Request, SubmitOrder, recalls_for, requests_for
-from engine.ports import Clock, EventLog, Venue
+from engine.ports import Clock, EventLog, NoTape, Tape, Venue
 from engine.state import Recorded, State
 from engine.system_decision import stop_process
 from engine.values import MILLISECOND_NS, VenueName, exact_arithmetic
@@ -89,11 +89,13 @@ class Runner:
         die: Callable[[BaseException], None],
         watch: Callable[[Sequence[Recorded]], None] = lambda recorded: None,
         recall: Callable[[RecallOrder], None] = lambda recall: None,
+        tape: Tape | None = None,
     ) -> None:
         self.state, self.market, self.desk, self.inbox = state, market, desk, inbox
         self.log, self.venues, self.clock, self.gate = log, venues, clock, gate
         self.figures = Figures()
         self._die, self._watch, self._recall = die, watch, recall
+        self.tape: Tape = tape or NoTape()
         self._recalls: list[RecallOrder] = []
         self._made: list[Recorded] = []
         self._requests: list[Request] = []
@@ -137,6 +139,7 @@ class Runner:
         now_ns = self._now_ns()
         if isinstance(seen, VenueLost) and seen.cause == INBOX_FULL and seen.venue in self.venues:
             self.venues[seen.venue].reconnect(seen.cause)
+        self.tape.take(now_ns, self.state.seq, seen)
         with exact_arithmetic():
             self._record(decide(self.state, self.market, self.desk, seen, now_ns), now_ns)
 
@@ -155,6 +158,7 @@ class Runner:
             return
         self._made, self._requests = [], []
         drafts = [encode(recorded) for recorded in made]  # what can't be written is our own bug, not an unknown commit
+        self.tape.flush()
         begun_ns = self.clock.now_ns()
         try:
             durable_seq = self.log.append(drafts)

@@ -112,6 +112,7 @@ def _end(error: Exception) -> int:
 
 def _exit_codes() -> tuple[tuple[type[Exception], int], ...]:
     """Which error ends with which code; the first that fits counts."""
+    from engine.input_codec import TapeDamaged
     from engine.ports import VenueUnreachable
     from journal.errors import CommitUnknown, JournalDamaged, JournalLocked, JournalMissing, JournalUnsuitable
     from tools.config import ConfigurationWrong, LiveRefused
@@ -123,6 +124,7 @@ def _exit_codes() -> tuple[tuple[type[Exception], int], ...]:
     return (
         (JournalDamaged, EXIT_DAMAGED),
         (JournalUnsuitable, EXIT_DAMAGED),
+        (TapeDamaged, EXIT_DAMAGED),
         (JournalMissing, 66),
         (NothingKnown, 66),
         (VenueUnreachable, 69),
@@ -278,6 +280,19 @@ def verify(config: Path, level: int, as_json: bool) -> int:
     from tools.commands import show_verdict
 
     return EXIT_CLEAN if show_verdict(_journal(config), level, as_json) else EXIT_DAMAGED
+
+
+@cli.command()
+@_config
+@_json
+def redecide(config: Path, as_json: bool) -> int:
+    """Would today's code and strategies decide the same?
+
+    Takes what came in, as kept with `[record] quotes = "all"`, decides it again, and names the first difference.
+    """
+    from tools.redecide import show_redecided
+
+    return EXIT_CLEAN if show_redecided(config, as_json) else EXIT_DAMAGED
 
 
 def _journal(config: Path) -> Path:

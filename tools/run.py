@@ -33,6 +33,7 @@ from engine.outbox import RecallOrder
 from engine.ports import Venue
 from engine.recall import find_order, lend
 from engine.runner import Runner, SendGate
+from engine.settings import Record
 from engine.state import Recorded, State
 from engine.token import base36
 from engine.values import SECOND_NS, VenueName
@@ -42,6 +43,7 @@ from journal.snapshot import Snapshot, write_snapshot
 from tools.clock import WallClock
 from tools.config import Configuration, load_strategies
 from tools.control import ControlServer
+from tools.input_tape import InputTape
 from tools.recheck import recheck
 from tools.start import Found, Opened, check_binding, connect, describe, move_aside, open_journal
 from tools.version import RELEASE
@@ -132,6 +134,7 @@ class Run:
             watch=self._watch,
             recall=self._recall,
         )
+        self._tape: InputTape | None = None
         self._signals = 0
         self._is_over = False
         self._housekeeping_ns = 0
@@ -152,8 +155,15 @@ class Run:
         self.watcher.close(self.state, code)
         return code
 
+    def _keep_tape(self, epoch: int) -> None:
+        """Inputs are kept where that is asked for; a tape that ends is said, and does not end the run."""
+        if self.configuration.settings.quotes is Record.ALL:
+            self._tape = InputTape(self.configuration.journal, epoch)
+            self.runner.tape = self._tape
+
     def _beginning(self, descriptions: list[VenueDescription], kill: OperatorCommand | None) -> list[Input]:
         epoch = self.journal.claim(self.clock.now_ns())
+        self._keep_tape(epoch)
         remembered = self.journal.remembered
         began = ProcessBegan(
             journal_id=self.journal.journal_id,
@@ -205,6 +215,8 @@ class Run:
         self._snapshot(self.runner.stop(reason))
         self.control.close()
         self.journal.close()
+        if self._tape is not None:
+            self._tape.close()
 
     def _keep_house(self) -> None:
         """Once a second: clock, disk, checkpoint, snapshot; and let those who watch see."""
@@ -212,6 +224,9 @@ class Run:
         self._show(lambda: self.watcher.tick(self.state, self.runner.market, self.runner))
         if now_ns < self._housekeeping_ns:
             return
+        if self._tape is not None and self._tape.ended:
+            sys.stderr.write(f"holdfast: what comes in is not kept any more: {self._tape.ended}; the run goes on\n")
+            self._tape = None
         self._housekeeping_ns = now_ns + HOUSEKEEPING_NS
         if jump_ns := self.clock.measure_jump_ns():
             self.inbox.deliver(ClockJumped(jump_ns))

@@ -99,11 +99,6 @@ def _available_mode(value: Mode) -> None:
         raise ValueError("not available yet: `backtest` comes in a later release; write paper")
 
 
-def _recorded(value: Record) -> None:
-    if value is Record.ALL:
-        raise ValueError("not available yet: this release keeps the quotes that decided something; write deciding")
-
-
 def _some(value: tuple[InstrumentName, ...]) -> None:
     if not value:
         raise ValueError("a strategy needs an instrument")
@@ -143,7 +138,6 @@ _NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
 _OTHERS: dict[tuple[type, str], Check] = {
     (Heading, "mode"): _available_mode,
     (Heading, "journal"): _journal,
-    (Recording, "quotes"): _recorded,
     (Evaluate, "on"): _on,
     (StrategySettings, "tag"): _tag,
     (StrategySettings, "instruments"): _some,

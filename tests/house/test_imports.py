@@ -40,7 +40,7 @@ READING_ORDER = """
     pricing risk reconciliation
     order_guards order_effects order_decision system_decision operator_decision desk
     intent_decision held_decision style_decision strategy_decision decision
-    outbox ports codec recall
+    outbox ports codec input_codec recall
     inbox runner
 """.split()
 

@@ -151,7 +151,6 @@ def test_an_order_ends_at_its_time(kind: str) -> None:
     ((at_ns, frame),) = exchange.advance(ends_ns + SECOND_NS)
     assert isinstance(frame, Expired)
     assert at_ns == ends_ns
-    assert exchange.next_ns is None
     assert not exchange.state.ends_ns
 
 
