@@ -32,8 +32,8 @@ from tools.input_tape import read_tape
 from tools.rows import Row, to_json
 from tools.wording import count, moment, pairs
 
-IN_WORDS = frozenset({"strategy_version", "strategy_hash", "source_hash", "raw"})
-"""Fields that a new version of a strategy changes by itself."""
+IN_WORDS = frozenset({"strategy_version", "strategy_hash", "raw", "client_order_id", "new_client_order_id"})
+"""Fields that only name: a new version changes them, and ids follow from how many events came before."""
 
 OF_THE_START = (inputs.ProcessBegan, inputs.ConfigurationRead, inputs.VenueDescribed, inputs.VenuesDescribed)
 """What these lead to is taken as the journal says: another release, configuration or venue begins otherwise."""
@@ -83,7 +83,8 @@ class Redecision:
             self._skip(entries, taken.seq if taken is not None else None)
             while taken is not None and self.result.is_same:
                 following = next(lines, None)
-                self._decide(taken, entries.until(following.seq if following is not None else None))
+                told = entries.until(following.seq if following is not None else None)
+                self._decide(taken, told, is_last=following is None or isinstance(following.seen, inputs.ProcessBegan))
                 taken = following
         return self.result
 
@@ -96,7 +97,7 @@ class Redecision:
             self.result.gaps.append((first, self._told.seq))
             self._follow()
 
-    def _decide(self, taken: Taken, told: list[Recorded]) -> None:
+    def _decide(self, taken: Taken, told: list[Recorded], *, is_last: bool) -> None:
         self.result.inputs += 1
         if isinstance(taken.seen, inputs.ProcessBegan):
             self._market, self._desk, self._is_prepared = Market(), Desk({}), False
@@ -107,8 +108,13 @@ class Redecision:
             self._follow()
             return
         own = self._decide_own(taken)
-        self._take(told)
-        self._compare(taken, told, own)
+        known = _known(told, own) if is_last else len(told)
+        self._take(told[:known])
+        self._compare(taken, told[:known], own)
+        if known < len(told) and self.result.is_same:
+            self.result.gaps.append((told[known].seq, told[-1].seq))
+            self._take(told[known:])
+            self._follow()
 
     def _prepare(self) -> None:
         """A process has begun: its strategies are today's."""
@@ -167,6 +173,12 @@ class _Entries:
             found.append(self._next)
             self._next = next(self._recorded, None)
         return found
+
+
+def _known(told: list[Recorded], own: list[Recorded]) -> int:
+    """After a process's last input, what a crash tore off its tape may have led to more: how many events are its own."""
+    more = _decisions(told[len(own) :])
+    return len(own) if more else len(told)
 
 
 def _decisions(made: list[Recorded]) -> list[Recorded]:

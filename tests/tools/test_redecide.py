@@ -97,7 +97,7 @@ def test_a_stretch_without_recorded_inputs_is_told(place: Path) -> None:
 
 
 def test_a_torn_end_is_left_out_and_a_bad_line_is_named(place: Path) -> None:
-    tape = sorted((place / "run" / "tape").iterdir())[-1]
+    tape = max((place / "run" / "tape").iterdir())
     lines = tape.read_bytes().splitlines(keepends=True)
     tape.write_bytes(b"".join(lines[:-1]) + lines[-1][:-5])
     assert redecide(place)["difference"] is None
@@ -122,8 +122,8 @@ def test_a_tape_that_can_not_be_written_ends_and_the_run_goes_on(tmp_path: Path)
     tape = InputTape(tmp_path, 1)
     tape.take(1, 1, TimePassed())
     tape.flush()
-    whole, tape._file = tape._file, Path("/dev/full").open("w")
-    whole.close()
+    tape._file.close()
+    tape._file = Path("/dev/full").open("w")  # noqa: SIM115 (the tape closes it)
     tape.take(2, 1, DiskMeasured(0))
     tape.flush()
     assert "No space left" in tape.ended
