@@ -12,9 +12,10 @@ from engine.desk import Desk
 from engine.events import Event
 from engine.held_decision import held_due_ns, keep_held
 from engine.market import Market
-from engine.operator_decision import obey, verify_kill
+from engine.operator_decision import cancel_all, obey, verify_kill
 from engine.order_decision import decide_report
 from engine.order_effects import surprise
+from engine.settings import OnStop
 from engine.state import State
 from engine.strategy_decision import ask_strategies, save_memory, strategies_due_ns
 from engine.style_decision import work_orders
@@ -97,6 +98,8 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
             yield from connect_venue(state, seen)
         case inputs.VenueLost():
             yield from lose_venue(state, seen)
+            if state.settings.orders.on_disconnect is OnStop.CANCEL:
+                yield from cancel_all(state, "disconnect", now_ns, venue=seen.venue)
         case inputs.ClockMeasured():
             yield from measure_clock(state, seen)
         case inputs.ProtocolSurprise():

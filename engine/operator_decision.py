@@ -23,6 +23,7 @@ from engine.values import (
     Side,
     StrategyName,
     TimeInForce,
+    VenueName,
 )
 
 FLATTEN_TRIES = 5
@@ -51,9 +52,10 @@ def obey(state: State, command: inputs.OperatorCommand, now_ns: int) -> Iterator
         yield from _resolve(state, command, now_ns)
 
 
-def cancel_all(state: State, by: str, now_ns: int) -> Iterator[Event]:
-    """A cancel for every order that may still be live, whoever's it is."""
-    for order in list(state.open_orders()):
+def cancel_all(state: State, by: str, now_ns: int, venue: VenueName | None = None) -> Iterator[Event]:
+    """A cancel for every order that may still be live, whoever's it is; with a venue, for what is live there. A cancel
+    that can't leave now is in doubt, and is sent again once the venue can be asked."""
+    for order in [each for each in state.open_orders() if venue is None or (each.venue == venue and each.is_open)]:
         yield from decide_order(state, order, CancelAsked(by=by), now_ns)
 
 

@@ -22,7 +22,7 @@ class Mode(StrEnum):
 
 
 class OnStop(StrEnum):
-    """What becomes of open orders at a clean stop."""
+    """What becomes of open orders at a clean stop, or when the line to their venue is lost."""
 
     KEEP = "keep"
     CANCEL = "cancel"
@@ -119,6 +119,7 @@ class Orders:
     how often worked orders of one instrument may move at most."""
 
     on_stop: OnStop = OnStop.KEEP
+    on_disconnect: OnStop = OnStop.KEEP
     stop_limit_ns: Duration = Duration(2 * SECOND_NS)
     send_limit_ns: Duration = Duration(SECOND_NS // 2)
     expiry_ns: Duration = Duration(SECOND_NS)

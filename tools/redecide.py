@@ -176,7 +176,7 @@ class _Entries:
 
 
 def _known(told: list[Recorded], own: list[Recorded]) -> int:
-    """After a process's last input, what a crash tore off its tape may have led to more: how many events are its own."""
+    """After a process's last input, what a crash tore off may have led to more: how many events are its own."""
     more = _decisions(told[len(own) :])
     return len(own) if more else len(told)
 

@@ -158,6 +158,5 @@ SPELLING = Spelling(
     planned={
         (Orders, "on_session_end"): "sessions come in a later release; take the key out",
         **{(None, key): _REAL_VENUES for key in _OF_REAL_VENUES},
-        (Orders, "on_disconnect"): "open orders stay at the venue when the line is lost; take the key out",
     },
 )

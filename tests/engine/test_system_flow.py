@@ -15,7 +15,7 @@ from engine.inputs import Action, Refusal, Resolution, Scope, Section, Snapshot
 from engine.order import IllegalEvent
 from engine.outbox import CancelOrder, QueryOrder, SubmitOrder, TakeSnapshot
 from engine.recall import find_order, lend
-from engine.settings import OnDrift, Reconcile, Settings
+from engine.settings import OnDrift, OnStop, Reconcile, Settings
 from engine.system import SYSTEM, VENUE, SystemState, VenueState
 from engine.system_decision import STARTS_WITHOUT_TRADING_MOST
 from engine.values import SECOND_NS, ClientOrderId, Side, VenueName, VenueOrderId
@@ -628,6 +628,23 @@ def test_a_restart_puts_what_was_outstanding_in_doubt() -> None:
     assert world.only().status == "in_doubt"
     assert world.venue.take(SubmitOrder) == []
     assert len(world.venue.take(QueryOrder)) == 1
+
+
+@pytest.mark.parametrize("policy", OnStop)
+def test_open_orders_are_kept_or_canceled_when_the_line_is_lost(policy: OnStop) -> None:
+    world = one_order(settings=evolve(SETTINGS, orders=evolve(SETTINGS.orders, on_disconnect=policy)))
+    world.tell(inputs.Ack(**world.head()))
+    world.venue.take(CancelOrder)
+    world.tell(inputs.VenueLost(SIM, "gone"))
+    asked = world.venue.take(CancelOrder)
+    assert len(asked) == (policy is OnStop.CANCEL)
+    if asked:  # it could not leave: it is sent again once the venue can be asked
+        world.tell(inputs.OutcomeUnknown(**world.head(), request=inputs.RequestKind.CANCEL, cause="not connected"))
+        world.venue.open_orders = [world.status("new")]
+        world.connect()
+        world.clock.ns += LONG_NS
+        world.tell(world.status("new", asked_ns=world.clock.ns))
+        assert len(world.venue.take(CancelOrder)) == 1
 
 
 # --- cancels and replacements that get lost ---------------------------------------------------------------------

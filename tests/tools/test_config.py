@@ -213,7 +213,7 @@ evaluate = { on = "quote", at_most_every = "250" }
 
 [orders]
 on_stop = "keep"
-on_disconnect = "cancel"
+on_disconnect = "drop"
 
 [risk]
 max_opne_orders = 20
@@ -235,8 +235,7 @@ TEN_FAULTS_TOLD = [
     'line 12, strategies.cross.instruments[0]: there is no instrument "BTC-USD"; did you mean BTC-USDT?',
     'line 13, strategies.cross.params.fast: a number with a point is written in quotes: "0.5"',
     "line 14, strategies.cross.evaluate.at_most_every: '250' is not a duration; write it as 250ms, 5s, 2m, 1h or 7d",
-    "line 18, orders.on_disconnect: not available yet: open orders stay at the venue when the line is lost; "
-    "take the key out",
+    'line 18, orders.on_disconnect: "drop" is not one of keep, cancel',
     "line 21, risk.max_opne_orders: unknown key; did you mean max_open_orders?",
     'line 22, risk.max_position.BTC-USDT: a number with a point is written in quotes: "1.5"',
     "line 23, risk.max_daily_loss: it can't be below zero",
