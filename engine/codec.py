@@ -44,6 +44,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
     ("OrderTriggered", 1): _as_it_was,
     ("ReplaceRequested", 1): _as_it_was,
     ("VenueDescribed", 1): _as_it_was,
+    ("SubmitRequested", 1): _as_it_was,
 }
 """(kind, version) → the body as the next version would have written it. Pure; released ones never change."""
 
@@ -55,7 +56,8 @@ _STATE_DECODER = msgspec.json.Decoder(State)
 NOT_IN_DIGEST = frozenset(
     "seq at_ns run epoch system system_reason starts_without_trading started_ns settings reconciling_since_ns venues "
     "submitted_ns last_intent said last_event_seq digested_seq archived_to_seq by_client_id by_venue_id open_ids "
-    "closed_ids executions_of instruments pauses held_ids timed_ids worked_ids linked crossed_ids styled_ns".split()
+    "closed_ids executions_of instruments pauses held_ids timed_ids worked_ids linked crossed_ids styled_ns recent "
+    "fees_day fees_today watermarks venue_errors_ns".split()
 )
 """What is not domain: phase, epoch, timers, what follows from the rest, and pauses without a latch."""
 

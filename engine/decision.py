@@ -34,6 +34,7 @@ from engine.system_decision import (
     settle_venue_pauses,
     take_snapshot,
 )
+from engine.trips import watch_limits
 from engine.values import SECOND_NS, OrderId, VenueName
 
 ARCHIVED_AT_ONCE = 100
@@ -47,6 +48,7 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
         bars = market.close_bars(now_ns)
     yield from _decide_input(state, market, desk, seen, now_ns)
     yield from _keep_orders(state, market, seen, now_ns)
+    yield from watch_limits(state, market, seen, now_ns)
     yield from settle_venue_pauses(state)
     yield from move_system(state, now_ns)
     yield from verify_kill(state, seen, now_ns)

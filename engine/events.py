@@ -9,10 +9,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from engine.capabilities import VenueDescription
 from engine.inputs import Action, Balance, Scope, Section
+from engine.limits import OnLimit
 from engine.order_events import (  # noqa: F401 (this is where they are imported from)
     ArchivedOrderReported,
     CancelAccepted,
@@ -154,6 +155,31 @@ class PauseEnded(Event):
     scope: Scope
     subject_name: str
     reason: str
+
+
+@frozen(kw_only=True)
+class LimitTripped(Event):
+    """A limit was reached that shuts its scope: with the numbers it was judged by, and the action that follows."""
+
+    SUBJECT = "subject_name"
+    scope: Scope
+    subject_name: str
+    limit: str
+    action: OnLimit
+    numbers: dict[str, str] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class EquityMarked(Event):
+    """What a scope's losses are measured from: equity when its day began, and its highest mark; in `asset`."""
+
+    SUBJECT = "subject_name"
+    scope: Scope
+    subject_name: str
+    asset: Asset
+    day: int
+    opening: Decimal
+    peak: Decimal
 
 
 @frozen(kw_only=True)

@@ -145,7 +145,7 @@ def _release(state: State, market: Market, order: Order, seen: Input, now_ns: in
         return
     if fitting.quantity != order.quantity:
         yield amended(fitting, "what is left to close")
-    yield request_submit(state, order.order_id)
+    yield request_submit(state, order.order_id, verdict.numbers)
 
 
 def _fitted(state: State, order: Order) -> Order:

@@ -8,6 +8,7 @@ from engine import events
 from engine.appliers import applies
 from engine.order import DENIED, INTENT, PENDING_NEW, IllegalEvent, Order, moved, revised
 from engine.order_keeping import link, put, tell, within_a_minute
+from engine.recent import remember
 from engine.state import Recorded, State, intent_fingerprint
 from engine.values import VenueName
 
@@ -81,6 +82,7 @@ def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
     if order.style is not None:
         state.styled_ns[order.instrument] = at.at_ns
     state.submitted_ns = within_a_minute(state.submitted_ns, at.at_ns)
+    remember(state, "request", order, at.at_ns)
     state.last_intent[intent_fingerprint(order)] = at.at_ns
     if len(state.last_intent) > INTENTS_REMEMBERED:
         del state.last_intent[next(iter(state.last_intent))]

@@ -42,6 +42,9 @@ NOT_AT_VENUE = "the venue has no such order type"
 TWIN_RESTS = "its twin rests at the venue"
 WAITS_FOR_BOUNDS = "its style waits for the market"
 
+NOTHING_SEEN: dict[str, str] = {}
+"""The numbers of a verdict that had none; never changed."""
+
 _INTENDED = tuple(field.name for field in fields(events.OrderIntended) if field.name not in ("reason", "seen"))
 
 
@@ -83,7 +86,7 @@ def _treat_intent(
             order_id=order.order_id, reason=verdict.reason, numbers=verdict.numbers, repeats=desk.counted(said_key)
         )
         return
-    yield from send_or_hold(state, order, _why_held(state, market, order))
+    yield from send_or_hold(state, order, _why_held(state, market, order), verdict.numbers)
     for planned in legs:
         leg = evolve(planned, order_id=next_token(state, 2))
         yield intended(leg, market, {"linked_to": order.order_id})
@@ -96,22 +99,25 @@ def intended(order: Order, market: Market, reason: dict[str, Any]) -> Event:
     return events.OrderIntended(**terms, reason=reason, seen=market.quotes.get(order.instrument))
 
 
-def send_or_hold(state: State, order: Order, why_held: str) -> Iterator[Event]:
+def send_or_hold(state: State, order: Order, why_held: str, seen: dict[str, str] = NOTHING_SEEN) -> Iterator[Event]:
     """What follows an approved intent in the same commit."""
     if why_held:
         yield events.OrderHeld(order_id=order.order_id, why=why_held)
     else:
-        yield request_submit(state, order.order_id)
+        yield request_submit(state, order.order_id, seen)
 
 
-def request_submit(state: State, order_id: OrderId) -> Event:
-    """The request. Its id is the order's own, which names this event, or for a held order the one that held it."""
+def request_submit(state: State, order_id: OrderId, seen: dict[str, str] = NOTHING_SEEN) -> Event:
+    """The request. Its id is the order's own, which names this event, or for a held order the one that held it. `seen`
+    are the numbers of the verdict."""
     order = state.orders[order_id]
     settings = state.settings.strategies.get(order.strategy)
     description = state.venues[order.venue].description
     assert description is not None  # judged: the venue is ready
     tag, length = settings.tag if settings is not None else "", description.capabilities.client_id_length
-    return events.SubmitRequested(order_id=order_id, client_order_id=client_order_id(order_id, tag, length))
+    return events.SubmitRequested(
+        order_id=order_id, client_order_id=client_order_id(order_id, tag, length), verdict=seen
+    )
 
 
 def next_token(state: State, ahead: int) -> OrderId:
@@ -129,7 +135,7 @@ def _ordered(state: State, market: Market, name: StrategyName, intent: Intent, n
         instrument=intent.instrument, venue=venue, side=intent.side, order_type=intent.order_type,
         time_in_force=intent.time_in_force, post_only=intent.post_only, quantity=intent.quantity, price=intent.price,
         key=intent.key, created_ns=now_ns, updated_ns=now_ns, stop_price=intent.stop_price, trail=intent.trail,
-        good_till_ns=intent.expires, reduce_only=intent.reduce_only, max_slippage=intent.max_slippage,
+        good_till_ns=intent.expires, reduce_only=intent.reduce_only, max_slippage=_slippage(state, name, intent),
         style=intent.style, group=token if isinstance(intent.linked, Oco) else None, role=_role(intent),
     )  # fmt: skip
     quote = market.quotes.get(intent.instrument)
@@ -137,6 +143,13 @@ def _ordered(state: State, market: Market, name: StrategyName, intent: Intent, n
         return order
     order = evolve(order, good_till_ns=_good_till_ns(state, order, now_ns))
     return order if quote is None else _priced(state, order, quote)
+
+
+def _slippage(state: State, name: StrategyName, intent: Intent) -> Decimal | None:
+    """The intent's own bound; a market order without one has that of the limits, so that the venue keeps it."""
+    if intent.max_slippage is not None or intent.order_type is not OrderType.MARKET:
+        return intent.max_slippage
+    return state.settings.risk.slippage(name, intent.instrument)
 
 
 def _role(intent: Intent) -> Role:
@@ -246,7 +259,7 @@ def _treat_replace(
     if isinstance(verdict, Denied):
         yield events.ReplaceDenied(order_id=order.order_id, reason=verdict.reason, numbers=verdict.numbers)
         return
-    yield request_replace(state, name, changed, answer.stop_price)
+    yield request_replace(state, name, changed, answer.stop_price, verdict.numbers)
 
 
 def _amend(state: State, market: Market, name: str, changed: Order, now_ns: int) -> Iterator[Event]:
@@ -275,7 +288,9 @@ def judge_replace(state: State, market: Market, order: Order, changed: Order, no
     return judge(state, market, changed, now_ns, replaces=order)
 
 
-def request_replace(state: State, by: str, changed: Order, stop_price: Decimal | None = None) -> Event:
+def request_replace(
+    state: State, by: str, changed: Order, stop_price: Decimal | None = None, seen: dict[str, str] = NOTHING_SEEN
+) -> Event:
     """The request for a replacement, under a token of its own."""
     description = state.venues[changed.venue].description
     assert description is not None  # judged: the venue is ready
@@ -283,5 +298,5 @@ def request_replace(state: State, by: str, changed: Order, stop_price: Decimal |
     tag, length = settings.tag if settings is not None else "", description.capabilities.client_id_length
     return events.ReplaceRequested(
         order_id=changed.order_id, new_client_order_id=client_order_id(next_token(state, 1), tag, length),
-        quantity=changed.quantity, price=changed.price, by=by, stop_price=stop_price,
+        quantity=changed.quantity, price=changed.price, by=by, stop_price=stop_price, verdict=seen,
     )  # fmt: skip

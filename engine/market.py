@@ -22,6 +22,7 @@ class Market:
 
     def __init__(self) -> None:
         self.quotes: dict[InstrumentName, Quote] = {}
+        self.last_trades: dict[InstrumentName, TradeTick] = {}
         self.books: dict[InstrumentName, Book] = {}
         self.bars: dict[tuple[InstrumentName, int], deque[Bar]] = {}
         self.clock_offset_ns: dict[VenueName, int] = {}
@@ -104,6 +105,7 @@ class Market:
         if tick.instrument not in self._venue_of or not (tick.price > 0 and tick.quantity > 0):
             return self._refuse(tick)
         self._witness(tick.instrument, tick.exchange_ns, at_ns)
+        self.last_trades[tick.instrument] = tick
         found = [b.add_trade(tick) for (name, _), b in self._builders.items() if name == tick.instrument]
         return self._keep(tuple(bar for bars in found for bar in bars))
 

@@ -39,6 +39,7 @@ from engine.order import (
 )
 from engine.order_keeping import put, tell, unlink, within_a_minute
 from engine.position import Position, charge, execute
+from engine.recent import add_fee, note_venue_error, remember
 from engine.state import (
     NOBODY,
     Recorded,
@@ -67,6 +68,7 @@ def _accept(state: State, at: Recorded, event: events.OrderAccepted) -> None:
 def _reject(state: State, at: Recorded, event: events.OrderRejected) -> None:
     if state.orders[event.order_id].filled:
         raise IllegalEvent(f"order {event.order_id} has executions: it was not rejected")
+    remember(state, "reject", state.orders[event.order_id], at.at_ns)
     _close(state, at, event, REJECTED, reason=event.reason)
 
 
@@ -103,8 +105,10 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
     )  # fmt: skip
     state.executions_of[order.order_id] = (*state.executions_of.get(order.order_id, ()), key)
     roll_day(state, at.at_ns)
+    before = state.position(order.instrument, order.strategy).realized
     _book_money(state, order, event.side, event.quantity, event.price)
-    _charge(state, order, event.fee, event.fee_asset)
+    _charge(state, order, event.fee, event.fee_asset, at.at_ns)
+    _count_execution(state, order, before, at.at_ns)
     changes: dict[str, Any] = {"venue_order_id": order.venue_order_id or event.venue_order_id}
     if order.status is VOID:
         changes["evidence"] = Evidence.CONFIRMED
@@ -113,12 +117,20 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
     tell(state, order, at, key)
 
 
+def _count_execution(state: State, order: Order, realized_before: Decimal, at_ns: int) -> None:
+    remember(state, "fill", order, at_ns)
+    if not order.filled:
+        remember(state, "execution", order, at_ns)
+    if state.position(order.instrument, order.strategy).realized < realized_before:
+        remember(state, "loss", order, at_ns)
+
+
 @applies(events.FillCorrected)
 def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
     key, before, order = _own_execution(state, event)
     state.executions[key] = evolve(before, quantity=event.quantity, price=event.price, busted=False)
     if before.busted:
-        _charge(state, order, before.fee, before.fee_asset)
+        _charge(state, order, before.fee, before.fee_asset, at.at_ns)
     else:
         _book_money(state, order, before.side.opposite, before.quantity, before.price)
     _book_money(state, order, before.side, event.quantity, event.price)
@@ -134,7 +146,7 @@ def _bust(state: State, at: Recorded, event: events.FillBusted) -> None:
         raise IllegalEvent(f"execution {key} is busted")
     state.executions[key] = evolve(before, busted=True)
     _book_money(state, order, before.side.opposite, before.quantity, before.price)
-    _charge(state, order, -before.fee if before.fee else None, before.fee_asset)
+    _charge(state, order, -before.fee if before.fee else None, before.fee_asset, at.at_ns)
     order = _refilled(state, order, event, at, {})
     touch(state, order.venue, state.instruments[order.instrument], at.seq)
     tell(state, order, at)
@@ -177,12 +189,13 @@ def _book_money(state: State, order: Order, side: Side, quantity: Decimal, price
     settle(state.balances.setdefault(order.venue, {}), instrument, side, quantity, price)
 
 
-def _charge(state: State, order: Order, fee: Decimal | None, asset: Asset | None) -> None:
+def _charge(state: State, order: Order, fee: Decimal | None, asset: Asset | None, at_ns: int) -> None:
     if fee is None or asset is None:
         return
     held = state.positions.setdefault(order.instrument, {})
     held[order.strategy] = charge(held.get(order.strategy, Position()), fee, asset)
     move(state.balances.setdefault(order.venue, {}), asset, -fee)
+    add_fee(state, order, fee, asset, at_ns)
 
 
 @applies(events.FeeBooked)
@@ -192,7 +205,7 @@ def _book_fee(state: State, at: Recorded, event: events.FeeBooked) -> None:
         raise IllegalEvent(f"execution {key} has its fee")
     state.executions[key] = evolve(before, fee=event.fee, fee_asset=event.fee_asset)
     if not before.busted:
-        _charge(state, order, event.fee, event.fee_asset)
+        _charge(state, order, event.fee, event.fee_asset, at.at_ns)
     state.last_event_seq[f"{order.venue}/{event.fee_asset}"] = at.seq
 
 
@@ -239,6 +252,7 @@ def _request_replace(state: State, at: Recorded, event: events.ReplaceRequested)
     if order.style is not None:
         state.styled_ns[order.instrument] = at.at_ns
     state.submitted_ns = within_a_minute(state.submitted_ns, at.at_ns)
+    remember(state, "request", order, at.at_ns)
 
 
 @applies(events.OrderReplaced)
@@ -284,6 +298,8 @@ def _restate(state: State, at: Recorded, event: events.OrderRestated) -> None:
 @applies(events.OutcomeUnknown)
 def _doubt(state: State, at: Recorded, event: events.OutcomeUnknown) -> None:
     order = state.orders[event.order_id]
+    if event.cause != "restart":  # that was our own end, not an error of the venue
+        note_venue_error(state, order.venue, at.at_ns)
     if event.request == RequestKind.NEW:
         order = moved(order, event.kind, IN_DOUBT, at.at_ns)
     elif event.request == RequestKind.CANCEL:

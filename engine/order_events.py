@@ -119,10 +119,13 @@ class OrderAmended(OrderEvent):
 
 @frozen(kw_only=True)
 class SubmitRequested(OrderEvent):
-    """The request is true from here on, whether or not it reaches the wire."""
+    """The request is true from here on, whether or not it reaches the wire. `verdict` holds what risk saw: by limit,
+    the number and what it was held against."""
 
+    VERSION = 2
     order_id: OrderId
     client_order_id: ClientOrderId
+    verdict: dict[str, str] = Factory(dict)
 
 
 @frozen(kw_only=True)
@@ -256,7 +259,8 @@ class OrderExpired(OrderEvent):
 
 @frozen(kw_only=True)
 class ReplaceRequested(OrderEvent):
-    """A replacement is true from here on; until its outcome is known, the worse of both counts."""
+    """A replacement is true from here on; until its outcome is known, the worse of both counts. `verdict` holds what
+    risk saw."""
 
     VERSION = 2
     order_id: OrderId
@@ -265,6 +269,7 @@ class ReplaceRequested(OrderEvent):
     price: Decimal | None
     by: str
     stop_price: Decimal | None = None
+    verdict: dict[str, str] = Factory(dict)
 
 
 @frozen(kw_only=True)

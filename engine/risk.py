@@ -1,100 +1,61 @@
-"""Risk: limits as data, and the verdict on an order before it exists. A limit's name is its reason code.
+"""Risk: the verdict on an order before it exists, and the order in which its limits are asked.
 
 In-doubt orders count at their worst case everywhere: an order that may be live counts as live.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from attrs import Factory, frozen
+from attrs import fields
 
 from engine.capabilities import Capabilities
-from engine.instrument import Instrument
+from engine.exposure import max_gross_exposure, max_net_exposure, max_position, reduce_only, self_trade
+from engine.flow import (
+    cool_down_after_fill,
+    cool_down_after_loss,
+    max_open_orders,
+    max_orders_per_minute,
+    max_orders_per_second,
+    max_rejects,
+    max_repeated_executions,
+)
+from engine.funds import check_funds
+from engine.limits import ByIdentity, Limits, Risk
+from engine.loss import max_daily_fees, max_daily_loss, max_drawdown
 from engine.market import Market
 from engine.order import Order
-from engine.settings import Limits
-from engine.state import State, intent_fingerprint, results_by_asset
-from engine.system import TRADING
-from engine.values import (
-    EXACT,
-    ONE,
-    SECOND_NS,
-    ZERO,
-    InstrumentName,
-    OrderType,
-    Side,
-    StrategyName,
-    TimeInForce,
-    plain,
+from engine.order_limits import (
+    allowed_instruments,
+    max_order_notional,
+    max_order_quantity,
+    max_quote_age,
+    max_slippage,
+    max_spread,
+    min_order_notional,
+    price_collar,
 )
+from engine.sessions import is_holiday, is_in_session
+from engine.sight import Approved, Check, Denied, Sight, Verdict
+from engine.state import State, intent_fingerprint
+from engine.system import TRADING
+from engine.values import EXACT, ZERO, OrderType, TimeInForce, plain
 
-
-@frozen
-class Approved:
-    """The order may be requested."""
-
-
-@frozen
-class Denied:
-    """The order may not be requested: a stable reason code and the numbers it was judged by."""
-
-    reason: str
-    numbers: dict[str, str] = Factory(dict)
-
-
-Verdict = Approved | Denied
-
-
-@frozen(kw_only=True)
-class Sight:
-    """What a check looks at: the order as it would be, and whose limits are asked (None: the whole account's)."""
-
-    state: State
-    market: Market
-    order: Order
-    now_ns: int
-    limits: Limits = Limits()
-    strategy: StrategyName | None = None
-    instrument: InstrumentName | None = None
-
-    @property
-    def terms(self) -> Instrument:
-        """The order's instrument."""
-        return self.state.instruments[self.order.instrument]
-
-    @property
-    def price(self) -> Decimal | None:
-        """The worst price to judge by: the order's limit, or for a market order the touch it would take."""
-        if self.order.price is not None:
-            return self.order.price
-        quote = self.market.quotes.get(self.order.instrument)
-        return None if quote is None else (quote.ask if self.order.side is Side.BUY else quote.bid)
-
-    def orders(self) -> Iterator[Order]:
-        """Open orders within the scope of the limits, but the judged one."""
-        for order in self.state.open_orders():
-            in_scope = self.strategy in (None, order.strategy) and self.instrument in (None, order.instrument)
-            if in_scope and order.order_id != self.order.order_id:
-                yield order
-
-
-Check = Callable[[Sight], Denied | None]
+__all__ = ["Approved", "Denied", "Sight", "Verdict", "judge", "judge_leg", "judge_release"]
 
 
 def judge(state: State, market: Market, order: Order, now_ns: int, *, replaces: Order | None = None) -> Verdict:
     """The verdict on an order (or on what a replacement would make of it): the first reason against it, if any."""
-    sight = Sight(state=state, market=market, order=order, now_ns=now_ns)
-    checks = REPLACE_CHECKS if replaces else NEW_CHECKS
-    for check in (*checks, *TERMS_CHECKS):
+    sight = Sight(state=state, market=market, order=order, now_ns=now_ns, replaced=replaces)
+    for check in REPLACE_CHECKS if replaces else NEW_CHECKS:
         if denied := check(sight):
             return denied
-    for scoped in _scopes(sight):
-        for check in LIMIT_CHECKS:
-            if denied := check(scoped):
+    for scope, limits, checks in PLANS.of(state.settings.risk).for_order(order):
+        sight.look(scope, limits)
+        for check in checks:
+            if denied := check(sight):
                 return denied
-    return Approved()
+    return Approved(sight.numbers)
 
 
 def judge_leg(state: State, market: Market, order: Order, now_ns: int) -> Verdict:
@@ -106,31 +67,16 @@ def judge_leg(state: State, market: Market, order: Order, now_ns: int) -> Verdic
 
 def judge_release(state: State, market: Market, order: Order, now_ns: int) -> Verdict:
     """The verdict on a held order whose time has come. One that only reduces is an exit: no limit keeps anyone in a
-    position; the system must trade, nothing of the instrument be in doubt, and the terms be the instrument's."""
+    position; the system must trade, nothing of the instrument be in doubt, the terms be the instrument's, and it may
+    neither come out of session nor trade with one of ours."""
     sight = Sight(state=state, market=market, order=order, now_ns=now_ns)
     if order.reduce_only:
-        return _first_denial(sight, (is_trading, is_certain, is_within_capabilities, only_reduces, *TERMS_CHECKS))
+        return _first_denial(sight, EXIT_CHECKS)
     return judge(state, market, order, now_ns)
 
 
 def _first_denial(sight: Sight, checks: tuple[Check, ...]) -> Verdict:
     return next((denied for check in checks if (denied := check(sight))), Approved())
-
-
-def _scopes(sight: Sight) -> Iterator[Sight]:
-    risk, order = sight.state.settings.risk, sight.order
-    yield _scoped(sight, risk.account, None, None)
-    if order.strategy in risk.strategies:
-        yield _scoped(sight, risk.strategies[order.strategy], order.strategy, None)
-    if order.instrument in risk.instruments:
-        yield _scoped(sight, risk.instruments[order.instrument], None, order.instrument)
-
-
-def _scoped(sight: Sight, limits: Limits, strategy: StrategyName | None, instrument: InstrumentName | None) -> Sight:
-    return Sight(
-        state=sight.state, market=sight.market, order=sight.order, now_ns=sight.now_ns,
-        limits=limits, strategy=strategy, instrument=instrument,
-    )  # fmt: skip
 
 
 # --- may anything be sent at all? -------------------------------------------------------------------------------
@@ -266,6 +212,25 @@ def is_on_grid(sight: Sight) -> Denied | None:
     return None
 
 
+def is_judgeable(sight: Sight) -> Denied | None:
+    """An order without a price has enough visible depth to say what it may cost: no depth, no market order."""
+    if sight.worst is not None:
+        return None
+    bound = sight.slippage()
+    numbers = {"quantity": str(sight.order.quantity), "max_slippage": "none" if bound is None else str(bound)}
+    return Denied("no_depth", numbers)
+
+
+def is_in_trading_session(sight: Sight) -> Denied | None:
+    """The instrument is in session, and has no holiday."""
+    known = sight.state.settings.instruments.get(sight.order.instrument)
+    if known is None or known.trading_session is None or is_in_session(known.trading_session, sight.now_ns):
+        return None
+    session = known.trading_session
+    numbers = {"open": session.open, "close": session.close, "time_zone": session.time_zone}
+    return Denied("holidays" if is_holiday(session, sight.now_ns) else "trading_session", numbers)
+
+
 def is_within_bounds(sight: Sight) -> Denied | None:
     """The instrument's own least and greatest quantity, price and notional."""
     order, terms, price = sight.order, sight.terms, sight.price
@@ -282,134 +247,75 @@ def is_within_bounds(sight: Sight) -> Denied | None:
     return None
 
 
-# --- the configured limits --------------------------------------------------------------------------------------
+# --- all of them, in their order ---------------------------------------------------------------------------------
 
 
-def max_quote_age(sight: Sight) -> Denied | None:
-    """The instrument's quote is young enough to act on."""
-    limit = sight.limits.max_quote_age_ns
-    if limit is None:
-        return None
-    age = sight.market.quote_age_ns(sight.order.instrument, sight.now_ns)
-    if age is not None and age <= limit:
-        return None
-    return Denied("max_quote_age", {"age_ns": "none" if age is None else str(age), "limit_ns": str(int(limit))})
-
-
-def max_order_quantity(sight: Sight) -> Denied | None:
-    """Quantity of one order."""
-    limit = sight.limits.max_order_quantity.get(sight.order.instrument)
-    if limit is None or sight.order.quantity <= limit:
-        return None
-    return Denied("max_order_quantity", {"quantity": str(sight.order.quantity), "limit": str(limit)})
-
-
-def max_order_notional(sight: Sight) -> Denied | None:
-    """Quantity x price of one order, in the quote asset; without any price it can't be judged, so it is refused."""
-    limit, price = sight.limits.max_order_notional, sight.price
-    if limit is None:
-        return None
-    notional = None if price is None else plain(EXACT.multiply(sight.order.quantity, price))
-    if notional is not None and notional <= limit:
-        return None
-    return Denied("max_order_notional", {"notional": str(notional), "limit": str(limit)})
-
-
-def max_position(sight: Sight) -> Denied | None:
-    """Position if this and every open order of its side executes, in-doubt ones at their worst."""
-    order = sight.order
-    limit = sight.limits.max_position.get(order.instrument)
-    if limit is None:
-        return None
-    held = sight.state.position(order.instrument, sight.strategy).quantity
-    working = sum(
-        (o.exposure for o in sight.orders() if o.instrument == order.instrument and o.side is order.side), ZERO
-    )
-    reach = plain(held * order.side.sign + working + order.quantity - order.filled)
-    if reach <= limit:
-        return None
-    return Denied("max_position", {"position": str(held), "working": str(plain(working)), "limit": str(limit)})
-
-
-def max_open_orders(sight: Sight) -> Denied | None:
-    """Orders that may be live at once."""
-    limit = sight.limits.max_open_orders
-    if limit is None:
-        return None
-    count = sum(1 for _ in sight.orders())
-    return None if count < limit else Denied("max_open_orders", {"open": str(count), "limit": str(limit)})
-
-
-def max_orders_per_minute(sight: Sight) -> Denied | None:
-    """Requests that create or replace an order, over the last 60 s."""
-    limit = sight.limits.max_orders_per_minute
-    if limit is None:
-        return None
-    since = sight.now_ns - 60 * SECOND_NS
-    if sight.strategy is None and sight.instrument is None:
-        count = sum(1 for ns in sight.state.submitted_ns if ns > since)
-    else:
-        count = sum(1 for order in _requested(sight) if order.requested_ns > since)
-    return None if count < limit else Denied("max_orders_per_minute", {"orders": str(count), "limit": str(limit)})
-
-
-def _requested(sight: Sight) -> Iterator[Order]:
-    for order in sight.state.orders.values():
-        if sight.strategy in (None, order.strategy) and sight.instrument in (None, order.instrument):
-            yield order
-
-
-def price_collar(sight: Sight) -> Denied | None:
-    """A limit price no further from the touch than this fraction, on the side that would hurt."""
-    limit, price = sight.limits.price_collar, sight.order.price
-    if limit is None or price is None:
-        return None
-    quote = sight.market.quotes.get(sight.order.instrument)
-    if quote is None:
-        return Denied("price_collar", {"price": str(price), "touch": "none"})
-    if sight.order.side is Side.BUY:
-        touch, bound = quote.ask, EXACT.multiply(quote.ask, ONE + limit)
-        hurts = price > bound
-    else:
-        touch, bound = quote.bid, EXACT.multiply(quote.bid, ONE - limit)
-        hurts = price < bound
-    return Denied("price_collar", {"price": str(price), "touch": str(touch), "limit": str(limit)}) if hurts else None
-
-
-def max_daily_loss(sight: Sight) -> Denied | None:
-    """Loss since the UTC day began, in the quote asset: realised less fees, and what is open at the last quote."""
-    limit = sight.limits.max_daily_loss
-    if limit is None:
-        return None
-    quote_asset = sight.terms.quote
-    result = results_by_asset(sight.state).get(quote_asset, ZERO)
-    if sight.state.day.number == sight.now_ns // (86_400 * SECOND_NS):
-        result -= sight.state.day.result.get(quote_asset, ZERO)
-    else:
-        result = ZERO
-    loss = plain(-(result + _unrealized(sight, quote_asset)))
-    return None if loss < limit else Denied("max_daily_loss", {"loss": str(loss), "limit": str(limit)})
-
-
-def _unrealized(sight: Sight, quote_asset: str) -> Decimal:
-    total = ZERO
-    for name, instrument in sight.state.instruments.items():
-        mark = sight.market.mark(name)
-        if instrument.quote == quote_asset and mark is not None:
-            total += sight.state.position(name).unrealized(mark)
-    return total
-
-
-NEW_CHECKS: tuple[Check, ...] = (is_trading, is_certain, is_within_capabilities, is_new, only_reduces)
-REPLACE_CHECKS: tuple[Check, ...] = (is_trading, can_replace)
 TERMS_CHECKS: tuple[Check, ...] = (has_sane_terms, is_on_grid, is_within_bounds)
+MOMENT_CHECKS: tuple[Check, ...] = (is_judgeable, is_in_trading_session, self_trade)
+NEW_CHECKS: tuple[Check, ...] = (
+    is_trading, is_certain, is_within_capabilities, is_new, only_reduces, *TERMS_CHECKS, *MOMENT_CHECKS
+)  # fmt: skip
+REPLACE_CHECKS: tuple[Check, ...] = (is_trading, can_replace, only_reduces, *TERMS_CHECKS, *MOMENT_CHECKS)
+EXIT_CHECKS: tuple[Check, ...] = (
+    is_trading, is_certain, is_within_capabilities, only_reduces, *TERMS_CHECKS, is_in_trading_session, self_trade
+)  # fmt: skip
 LIMIT_CHECKS: tuple[Check, ...] = (
+    allowed_instruments,
     max_quote_age,
+    max_spread,
     max_order_quantity,
     max_order_notional,
-    max_position,
-    max_open_orders,
-    max_orders_per_minute,
+    min_order_notional,
+    max_slippage,
     price_collar,
+    reduce_only,
+    max_position,
+    max_gross_exposure,
+    max_net_exposure,
+    check_funds,
+    max_open_orders,
+    max_orders_per_second,
+    max_orders_per_minute,
+    max_rejects,
+    max_repeated_executions,
+    cool_down_after_fill,
+    cool_down_after_loss,
     max_daily_loss,
+    max_drawdown,
+    max_daily_fees,
 )
+
+Scoped = tuple[str, Limits, tuple[Check, ...]]
+"""A scope, its limits, and the checks of those that are configured."""
+
+
+class Plan:
+    """Which checks an order meets: only those whose limits are configured, found once for each Risk."""
+
+    def __init__(self, risk: Risk) -> None:
+        self._account = _scoped("account", risk.account)
+        self._strategies = {name: _scoped("strategy", limits) for name, limits in risk.strategies.items()}
+        self._instruments = {name: _scoped("instrument", limits) for name, limits in risk.instruments.items()}
+
+    def for_order(self, order: Order) -> tuple[Scoped, ...]:
+        """The scopes that the order stands in, the account first."""
+        return (
+            *self._account,
+            *self._strategies.get(order.strategy, ()),
+            *self._instruments.get(order.instrument, ()),
+        )
+
+
+PLANS = ByIdentity(Plan)
+_FIELDS = {field.name.removesuffix("_ns"): field for field in fields(Limits)}
+
+
+def _scoped(scope: str, limits: Limits) -> tuple[Scoped, ...]:
+    checks = tuple(check for check in LIMIT_CHECKS if _is_configured(limits, check.__name__))
+    return ((scope, limits, checks),) if checks else ()
+
+
+def _is_configured(limits: Limits, name: str) -> bool:
+    """A limit of zero is one: nothing of its kind is allowed."""
+    value = getattr(limits, _FIELDS[name].name)
+    return bool(value) if isinstance(value, (bool, tuple, dict)) else value is not None

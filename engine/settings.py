@@ -5,11 +5,13 @@ The configuration's own names are kept; a duration keeps its name plus the unit 
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum
 
 from attrs import Factory, frozen
 
+from engine.limits import Limits as Limits  # noqa: PLC0414 (others import it from here)
+from engine.limits import Risk as Risk  # noqa: PLC0414
+from engine.sessions import TradingSession
 from engine.values import SECOND_NS, Duration, InstrumentName, StrategyName, VenueName
 
 
@@ -43,6 +45,13 @@ class OnError(StrEnum):
     CANCEL = "cancel"
 
 
+class Sharing(StrEnum):
+    """Whether several strategies may trade one instrument. None of their orders ever trades with another either way."""
+
+    SHARED = "shared"
+    EXCLUSIVE = "exclusive"
+
+
 class BarsFrom(StrEnum):
     """What a strategy's bars are made of: public trades, or the middle of the quotes where there are no trades."""
 
@@ -56,34 +65,6 @@ class Record(StrEnum):
     NONE = "none"
     DECIDING = "deciding"
     ALL = "all"
-
-
-@frozen(kw_only=True)
-class Limits:
-    """Risk limits; a limit's name is its reason code. None, or no entry, is no limit.
-
-    Quantities are in the instrument's base, notional and loss in its quote asset, `price_collar` is a fraction of the
-    touch (0.02 is 2 %), `duplicate_intent_ns` the time in which an equal intent is refused.
-    """
-
-    max_order_quantity: dict[InstrumentName, Decimal] = Factory(dict)
-    max_order_notional: Decimal | None = None
-    max_position: dict[InstrumentName, Decimal] = Factory(dict)
-    max_open_orders: int | None = None
-    max_orders_per_minute: int | None = None
-    max_daily_loss: Decimal | None = None
-    price_collar: Decimal | None = None
-    max_quote_age_ns: Duration | None = None
-    duplicate_intent_ns: Duration | None = None
-
-
-@frozen(kw_only=True)
-class Risk:
-    """Account-wide limits, and narrower ones by strategy and by instrument; an intent must pass all that apply."""
-
-    account: Limits = Limits()
-    strategies: dict[StrategyName, Limits] = Factory(dict)
-    instruments: dict[InstrumentName, Limits] = Factory(dict)
 
 
 @frozen(kw_only=True)
@@ -110,6 +91,14 @@ class StrategySettings:
     on_error: OnError = OnError.KEEP
     params: dict[str, str | int | bool] = Factory(dict)
     file_hash: str = ""
+
+
+@frozen(kw_only=True)
+class InstrumentSettings:
+    """One `[instruments."X"]`, as far as the engine reads it; without a `trading_session` it always trades."""
+
+    sharing: Sharing = Sharing.SHARED
+    trading_session: TradingSession | None = None
 
 
 @frozen(kw_only=True)
@@ -154,8 +143,9 @@ class Settings:
     mode: Mode = Mode.PAPER
     venues: dict[VenueName, str] = Factory(dict)
     strategies: dict[StrategyName, StrategySettings] = Factory(dict)
-    risk: Risk = Risk()
+    risk: Risk = Factory(Risk)
     orders: Orders = Orders()
     reconcile: Reconcile = Reconcile()
     disk: Disk = Disk()
     quotes: Record = Record.DECIDING
+    instruments: dict[InstrumentName, InstrumentSettings] = Factory(dict)

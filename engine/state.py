@@ -88,10 +88,21 @@ class StrategyState:
 
 @frozen
 class Day:
-    """The result at the beginning of a UTC day, by quote asset: what a daily loss is measured from."""
+    """The result at the beginning of a UTC day, by quote asset: part of the digest of every journal. (A daily loss is
+    measured from a watermark.)"""
 
     number: int = 0
     result: dict[str, Decimal] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Watermark:
+    """What a scope's loss is measured from: equity when `day` began, and its highest mark (None: none since an operator
+    resumed)."""
+
+    day: int
+    opening: Decimal
+    peak: Decimal | None
 
 
 @define
@@ -139,6 +150,11 @@ class State:
     day: Day = Factory(Day)
     digested_seq: int = 0
     archived_to_seq: int = 0
+    recent: dict[str, tuple[int, ...]] = Factory(dict)
+    fees_day: int = 0
+    fees_today: dict[str, Decimal] = Factory(dict)
+    watermarks: dict[str, Watermark] = Factory(dict)
+    venue_errors_ns: dict[VenueName, tuple[int, ...]] = Factory(dict)
 
     # --- questions that decide, risk and the tools ask
 
@@ -211,6 +227,11 @@ def venue_id_key(venue: str, instrument: str, venue_order_id: str) -> str:
 def execution_key(venue: str, instrument: str, exec_id: str) -> str:
     """What makes an execution one: (account, symbol, ExecID)."""
     return f"{venue}/{instrument}/{exec_id}"
+
+
+def watermark_key(scope: str, subject: str, asset: str) -> str:
+    """The name of a watermark in State; a whole account's pause is one of everything."""
+    return f"{'account' if scope == Scope.ALL else scope}/{subject}/{asset}"
 
 
 def results_by_asset(state: State) -> dict[str, Decimal]:

@@ -68,7 +68,7 @@ def _place(state: State, market: Market, order: Order, style: Work, now_ns: int)
         if isinstance(verdict, Approved):
             if wanted != order.price:
                 yield amended(moved, STYLE)
-            yield request_submit(state, order.order_id)
+            yield request_submit(state, order.order_id, verdict.numbers)
 
 
 def _move_on(state: State, market: Market, order: Order, style: Work, now_ns: int) -> Iterator[Event]:
@@ -86,7 +86,7 @@ def _move_on(state: State, market: Market, order: Order, style: Work, now_ns: in
     verdict = judge_replace(state, market, order, changed, now_ns)
     yield from _say(state, order, verdict, now_ns)
     if isinstance(verdict, Approved):
-        yield request_replace(state, STYLE, changed)
+        yield request_replace(state, STYLE, changed, seen=verdict.numbers)
 
 
 def _say(state: State, order: Order, verdict: Verdict, now_ns: int) -> Iterator[Event]:
@@ -104,7 +104,7 @@ def _cross(state: State, market: Market, order: Order, now_ns: int) -> Iterator[
     if isinstance(verdict, Denied):
         yield events.OrderDenied(order_id=crossing.order_id, reason=verdict.reason, numbers=verdict.numbers)
     else:
-        yield request_submit(state, crossing.order_id)
+        yield request_submit(state, crossing.order_id, verdict.numbers)
 
 
 def _crossing(state: State, order: Order, now_ns: int) -> Order:

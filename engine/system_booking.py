@@ -11,9 +11,11 @@ from engine.account import move
 from engine.appliers import applies
 from engine.events import Event
 from engine.inputs import Section
+from engine.limits import OnLimit
 from engine.order import IllegalEvent, revised
 from engine.position import Position, adjust
-from engine.state import Recorded, State, StrategyState, Venue, touch
+from engine.recent import forget, note_venue_error
+from engine.state import Recorded, State, StrategyState, Venue, Watermark, touch, watermark_key
 from engine.system import SYSTEM, VENUE, Pause, SystemState, VenueState, pause_key
 from engine.values import OrderId, VenueName, plain
 
@@ -67,11 +69,27 @@ def _digest(state: State, at: Recorded, event: events.StateDigested) -> None:
 @applies(events.ClockJumped, events.OperatorCommanded)
 def _note(state: State, at: Recorded, event: Event) -> None:
     if isinstance(event, events.OperatorCommanded) and event.action == "kill":
-        state.killed_seq, state.kill_verified, state.flatten = at.seq, False, event.flatten
-        for name in state.venues:
-            _set_venue(state, name, open_orders_seen=None)  # what was shown before proves nothing
+        _begin_kill(state, at, flatten=event.flatten)
     if isinstance(event, events.OperatorCommanded) and event.action == "resume":
         state.starts_without_trading = 0
+
+
+def _begin_kill(state: State, at: Recorded, *, flatten: bool) -> None:
+    state.killed_seq, state.kill_verified, state.flatten = at.seq, False, flatten
+    for name in state.venues:
+        _set_venue(state, name, open_orders_seen=None)  # what was shown before proves nothing
+
+
+@applies(events.LimitTripped)
+def _trip(state: State, at: Recorded, event: events.LimitTripped) -> None:
+    if event.action is not OnLimit.PAUSE:
+        _begin_kill(state, at, flatten=event.action is OnLimit.KILL_AND_FLATTEN)
+
+
+@applies(events.EquityMarked)
+def _mark_equity(state: State, at: Recorded, event: events.EquityMarked) -> None:
+    key = watermark_key(event.scope, event.subject_name, event.asset)
+    state.watermarks[key] = Watermark(day=event.day, opening=event.opening, peak=event.peak)
 
 
 @applies(events.KillVerified)
@@ -111,6 +129,7 @@ def _pause(state: State, at: Recorded, event: events.TradingPaused) -> None:
 @applies(events.PauseEnded)
 def _end_pause(state: State, at: Recorded, event: events.PauseEnded) -> None:
     del state.pauses[pause_key(event.scope, event.subject_name, event.reason)]
+    forget(state, event.scope, event.subject_name, event.reason)
 
 
 @applies(events.VenueConnected)
@@ -125,10 +144,14 @@ def _lose(state: State, at: Recorded, event: events.VenueLost) -> None:
     _set_venue(state, event.venue, state=moved, awaited=False, asked_ns=0, open_orders_seen=None)
 
 
+CHECKS = frozenset({"resumed", "max_venue_errors"})
+"""Why a venue that is ready has to be compared with the books before it is used again."""
+
+
 @applies(events.SnapshotRequested)
 def _ask(state: State, at: Recorded, event: events.SnapshotRequested) -> None:
     known = state.venues[event.venue].state
-    if event.why == "resumed" and known is VenueState.READY:
+    if event.why in CHECKS and known is VenueState.READY:
         known = _venue_moved(state, event.venue, "check_ordered")
     _set_venue(state, event.venue, state=known, asked_seq=at.seq, asked_ns=at.at_ns, awaited=True)
 
@@ -136,6 +159,7 @@ def _ask(state: State, at: Recorded, event: events.SnapshotRequested) -> None:
 @applies(events.SnapshotMissed)
 def _miss(state: State, at: Recorded, event: events.SnapshotMissed) -> None:
     _set_venue(state, event.venue, awaited=False, retry_ns=at.at_ns + state.settings.reconcile.retry_ns)
+    note_venue_error(state, event.venue, at.at_ns)
 
 
 @applies(events.AccountSeen)
@@ -198,6 +222,8 @@ def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted)
 @applies(events.AnomalyRecorded)
 def _record_anomaly(state: State, at: Recorded, event: events.AnomalyRecorded) -> None:
     state.said[f"{event.anomaly}/{event.about}"] = at.at_ns
+    if event.anomaly == "protocol_surprise":
+        note_venue_error(state, VenueName(event.about), at.at_ns)
     order = state.orders.get(OrderId(event.about))
     if order is not None:
         state.orders[order.order_id] = revised(order, anomalies=order.anomalies + 1)

@@ -7,10 +7,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from attrs import Factory, define, evolve, fields, frozen
+from attrs import Factory, define, evolve, fields, frozen, resolve_types
 
 from adapters.registry import Adapter, adapters
-from engine.settings import Disk, Limits, Mode, Orders, Reconcile, Risk, Settings, StrategySettings
+from engine.limits import Limits, Measures, Risk
+from engine.recent import COUNTED_MOST
+from engine.settings import (
+    Disk,
+    InstrumentSettings,
+    Mode,
+    Orders,
+    Reconcile,
+    Settings,
+    Sharing,
+    StrategySettings,
+)
 from engine.values import InstrumentName, StrategyName, VenueName
 from tools.spelling import SPELLING, Heading, Listing, Recording, check_name, default_tag
 from tools.strategy_file import StrategyFile, StrategyMissing, find_strategy
@@ -20,6 +31,9 @@ from tools.toml_place import Key
 SECTIONS = ("venues", "instruments", "strategies", "orders", "risk", "reconcile", "record", "disk")
 HEADING = tuple(field.name for field in fields(Heading))
 BY_INSTRUMENT = ("max_order_quantity", "max_position")
+RATES = ("max_orders_per_second", "max_orders_per_minute")
+MEASURES = tuple(SPELLING.key(Measures, field.name, field.type) for field in fields(resolve_types(Measures)))
+LIMITS = tuple(SPELLING.key(Limits, field.name, field.type) for field in fields(resolve_types(Limits)))
 
 
 @frozen
@@ -40,6 +54,7 @@ class Document:
     wrong: list[Wrong] = Factory(list)
     files: dict[StrategyName, StrategyFile] = Factory(dict)
     structure: Structure = Factory(lambda: Structure(SPELLING))
+    listings: dict[InstrumentName, Listing] = Factory(dict)
 
     def check(self) -> None:
         """Note what is wrong anywhere: numbers with a point, unknown sections."""
@@ -64,6 +79,7 @@ class Document:
             reconcile=self._section(Reconcile, ("reconcile",)),
             disk=self._section(Disk, ("disk",)),
             quotes=self._section(Recording, ("record",)).quotes,
+            instruments=self._instruments(),
         )
 
     def _check_floats(self, value: Any, at: Key) -> None:
@@ -125,7 +141,7 @@ class Document:
 
     def venues(self) -> dict[VenueName, VenueConfiguration]:
         """The venues, each with its instruments."""
-        listings = self._listings()
+        self.listings = listings = self._listings()
         found: dict[VenueName, VenueConfiguration] = {}
         installed = adapters()
         for name, table in self._tables("venues"):
@@ -157,6 +173,24 @@ class Document:
         else:
             return installed[wanted]
         return None
+
+    def _instruments(self) -> dict[InstrumentName, InstrumentSettings]:
+        """What the engine is told of instruments, of those that are not as any other."""
+        found: dict[InstrumentName, InstrumentSettings] = {}
+        for name, listing in self.listings.items():
+            told = InstrumentSettings(sharing=listing.sharing, trading_session=listing.trading_session)
+            if told != InstrumentSettings():
+                found[name] = told
+            if listing.sharing is Sharing.EXCLUSIVE:
+                self._check_exclusive(name)
+        return found
+
+    def _check_exclusive(self, name: InstrumentName) -> None:
+        tables = self._raw(("strategies",))
+        traders = [key for key, table in tables.items() if _trades(table, name)] if isinstance(tables, dict) else []
+        if len(traders) > 1:
+            message = f'{", ".join(traders)} trade it, and it is exclusive; write sharing = "shared", or give it to one'
+            self.wrong.append(Wrong(("instruments", name, "sharing"), message))
 
     # --- strategies
 
@@ -214,13 +248,24 @@ class Document:
         if not isinstance(table, dict):
             self.wrong.append(Wrong(("risk",), "a table is wanted: [risk]"))
             return Risk()
-        account = {key: value for key, value in table.items() if key not in ("strategies", "instruments")}
+        account = {key: value for key, value in table.items() if key not in ("strategies", "instruments", *MEASURES)}
+        for key in [key for key in account if key not in LIMITS and _is_nearer_a_measure(key)]:
+            self.wrong.append(Wrong(("risk", key), f"unknown key; {nearest(key, MEASURES)}"))
+            del account[key]
         self._check_limited(account, ("risk",))
         return Risk(
+            measures=self._measures({key: value for key, value in table.items() if key in MEASURES}),
             account=self._section(Limits, ("risk",), account),
             strategies={StrategyName(name): found for name, found in self._narrower("strategies", "strategy")},
             instruments={InstrumentName(name): found for name, found in self._narrower("instruments", "instrument")},
         )
+
+    def _measures(self, table: dict[str, Any]) -> Measures:
+        measures: Measures = self._section(Measures, ("risk",), table)
+        if measures.conversions and measures.currency is None:
+            message = "conversions are into the account's currency: write currency besides"
+            self.wrong.append(Wrong(("risk", "conversions"), message))
+        return measures
 
     def _narrower(self, section: str, what: str) -> Iterator[tuple[str, Limits]]:
         tables = self._raw(("risk", section))
@@ -245,10 +290,18 @@ class Document:
             for instrument in limited if isinstance(limited, dict) else ():
                 if instrument not in known:
                     self._no_such((*at, key, instrument), "instrument", instrument, known)
+        allowed = table.get("allowed_instruments")
+        for number, instrument in enumerate(allowed if isinstance(allowed, list) else ()):
+            if isinstance(instrument, str) and instrument not in known:
+                self._no_such((*at, "allowed_instruments", number), "instrument", instrument, known)
 
     def _check_account_wide(self, table: dict[str, Any], at: Key) -> None:
         if "duplicate_intent" in table:
             self.wrong.append(Wrong((*at, "duplicate_intent"), "it holds for the whole account: write it in [risk]"))
+        for key in RATES:
+            if type(table.get(key)) is int and table[key] > COUNTED_MOST:
+                message = f"at most {COUNTED_MOST} are counted of a strategy or an instrument; write it in [risk]"
+                self.wrong.append(Wrong((*at, key), message))
 
     def _orders(self) -> Orders:
         orders: Orders = self._section(Orders, ("orders",))
@@ -264,6 +317,17 @@ class Document:
     def _no_such(self, at: Key, what: str, name: Any, known: Any) -> None:
         names = sorted(map(str, known))
         self.wrong.append(Wrong(at, f'there is no {what} "{name}"; {nearest(name, names, "there is")}'))
+
+
+def _trades(table: Any, instrument: str) -> bool:
+    """Does this strategy's table name the instrument?"""
+    named = table.get("instruments") if isinstance(table, dict) else None
+    return isinstance(named, list) and instrument in named
+
+
+def _is_nearer_a_measure(key: str) -> bool:
+    """Is a key that nobody knows more like one that says how risk is measured than like a limit?"""
+    return next(iter(get_close_matches(key, (*LIMITS, *MEASURES), 1, 0.6)), "") in MEASURES
 
 
 def _meant_for(instrument: str, table: Any) -> Any:

@@ -26,6 +26,7 @@ STOPPING = "stopping"
 UNSAID: tuple[type[Event], ...] = (
     events.ConfigurationAdopted,
     events.StateDigested,
+    events.EquityMarked,
     events.SnapshotRequested,
     events.StrategyAdvanced,
     events.SubmitRequested,

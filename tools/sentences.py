@@ -9,7 +9,8 @@ import attrs
 
 from engine import events
 from engine.events import Event
-from engine.inputs import Action
+from engine.inputs import Action, Scope
+from engine.limits import OnLimit
 from engine.values import MILLISECOND_NS
 from tools.wording import DONE, count, listed, number, one_line, pairs, scope_words, status_words
 
@@ -74,6 +75,22 @@ def _(event: events.TradingPaused) -> str:
 @tell.register
 def _(event: events.PauseEnded) -> str:
     return f"the pause of {scope_words(event.scope, event.subject_name)} ended ({event.reason})"
+
+
+@tell.register
+def _(event: events.LimitTripped) -> str:
+    action = str(event.action).replace("_", " ")
+    return f"limit reached: {event.limit} ({pairs(dict(event.numbers))}); {action} {_reach(event)}"
+
+
+def _reach(event: events.LimitTripped) -> str:
+    return scope_words(event.scope if event.action is OnLimit.PAUSE else Scope.ALL, event.subject_name)
+
+
+@tell.register
+def _(event: events.EquityMarked) -> str:
+    whose = scope_words(event.scope, event.subject_name)
+    return f"losses of {whose} count from {number(event.opening)} {event.asset} today, from {number(event.peak)} in all"
 
 
 @tell.register
@@ -210,7 +227,7 @@ def _(event: events.OrderDenied) -> str:
 
 @tell.register
 def _(event: events.SubmitRequested) -> str:
-    return f"requested as {event.client_order_id}"
+    return f"requested as {event.client_order_id}{_seen(event.verdict)}"
 
 
 @tell.register
@@ -276,7 +293,9 @@ def _(event: events.OrderExpired) -> str:
 
 @tell.register
 def _(event: events.ReplaceRequested) -> str:
-    return f"replacement asked for by {event.by}: {number(event.quantity)} at {number(event.price)}"
+    return (
+        f"replacement asked for by {event.by}: {number(event.quantity)} at {number(event.price)}{_seen(event.verdict)}"
+    )
 
 
 @tell.register
@@ -370,6 +389,10 @@ def _(event: events.OrderRecalled) -> str:
 
 def _balances(event: events.AccountOpened | events.AccountSeen) -> str:
     return listed(f"{number(b.free + b.locked)} {b.asset}" for b in event.balances) or "nothing"
+
+
+def _seen(verdict: dict[str, str]) -> str:
+    return f"; risk said yes: {pairs(dict(verdict))}" if verdict else ""
 
 
 def _as(venue_order_id: str | None) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from attrs import frozen
 
-from engine.settings import Disk, Evaluate, Limits, Mode, Orders, Reconcile, Record, StrategySettings
-from engine.values import ONE, InstrumentName, VenueName, divide, exact
+from engine.limits import Limits, Measures
+from engine.recent import COUNTED_MOST
+from engine.sessions import TradingSession, time_of_day, zone_of
+from engine.settings import Disk, Evaluate, Mode, Orders, Reconcile, Record, Sharing, StrategySettings
+from engine.values import ONE, Asset, InstrumentName, VenueName, divide, exact
 from tools.structure import Check, Spelling, nearest
 
 EVALUATE_ON = ("quote",)
@@ -35,10 +39,12 @@ class Recording:
 
 @frozen(kw_only=True)
 class Listing:
-    """One `[instruments."X"]`: where it is traded and what it is called there."""
+    """One `[instruments."X"]`: where it is traded, what it is called there, by how many strategies, and when."""
 
     venue: VenueName
     symbol: str
+    sharing: Sharing = Sharing.SHARED
+    trading_session: TradingSession | None = None
 
 
 def check_name(name: str) -> None:
@@ -84,6 +90,43 @@ def _not_negative(value: Any) -> None:
         raise ValueError("it can't be below zero")
 
 
+def _counted(value: int) -> None:
+    if not 0 < value <= COUNTED_MOST:
+        raise ValueError(f"it must be between 1 and {COUNTED_MOST}")
+
+
+def _time_of_day(value: str) -> None:
+    time_of_day(value)
+
+
+def _time_zone(value: str) -> None:
+    zone_of(value)
+
+
+def _dates(value: tuple[str, ...]) -> None:
+    for text in value:
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f'"{text}" is not a date; write it as 2026-12-25') from None
+
+
+def _closes(value: dict[str, str]) -> None:
+    _dates(tuple(value))
+    for text in value.values():
+        time_of_day(text)
+
+
+def _all_positive(value: dict[Asset, Decimal]) -> None:
+    for number in value.values():
+        _positive(number)
+
+
+def _weekdays(value: tuple[Any, ...]) -> None:
+    if not value or len(set(value)) != len(value):
+        raise ValueError("a session has one weekday or more, each once")
+
+
 def _tag(value: str) -> None:
     if value and not TAG.fullmatch(value):
         raise ValueError(f'"{value}" is not a tag: 1 to 8 of a-z and 0-9')
@@ -124,6 +167,12 @@ _POSITIVE: tuple[tuple[type, str], ...] = (
     (Reconcile, "answer_limit_ns"),
     (Limits, "max_quote_age_ns"),
     (Limits, "duplicate_intent_ns"),
+    (Limits, "rejects_within_ns"),
+    (Limits, "repeated_executions_within_ns"),
+    (Limits, "cool_down_after_fill_ns"),
+    (Limits, "cool_down_after_loss_ns"),
+    (Limits, "max_drawdown"),
+    (Measures, "venue_errors_within_ns"),
 )
 _NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
     (Limits, "max_order_quantity"),
@@ -132,6 +181,11 @@ _NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
     (Limits, "max_open_orders"),
     (Limits, "max_orders_per_minute"),
     (Limits, "max_daily_loss"),
+    (Limits, "min_order_notional"),
+    (Limits, "max_gross_exposure"),
+    (Limits, "max_net_exposure"),
+    (Limits, "max_orders_per_second"),
+    (Limits, "max_daily_fees"),
     (Orders, "closed_kept_most"),
     (Disk, "min_free_bytes"),
 )
@@ -140,6 +194,18 @@ _OTHERS: dict[tuple[type, str], Check] = {
     (Heading, "journal"): _journal,
     (Evaluate, "on"): _on,
     (StrategySettings, "tag"): _tag,
+    (Limits, "max_rejects"): _counted,
+    (Limits, "max_repeated_executions"): _counted,
+    (Measures, "max_venue_errors"): _counted,
+    (Measures, "day_begins"): _time_of_day,
+    (Measures, "time_zone"): _time_zone,
+    (Measures, "conversions"): _all_positive,
+    (TradingSession, "time_zone"): _time_zone,
+    (TradingSession, "open"): _time_of_day,
+    (TradingSession, "close"): _time_of_day,
+    (TradingSession, "weekdays"): _weekdays,
+    (TradingSession, "holidays"): _dates,
+    (TradingSession, "early_closes"): _closes,
     (StrategySettings, "instruments"): _some,
 }
 
@@ -154,7 +220,12 @@ SPELLING = Spelling(
         **dict.fromkeys(_NOT_NEGATIVE, _not_negative),
         **_OTHERS,
     },
-    readers={(Limits, "price_collar"): percentage},
+    readers={
+        (Limits, "price_collar"): percentage,
+        (Limits, "max_slippage"): percentage,
+        (Limits, "max_spread"): percentage,
+        (Measures, "fee_rate"): percentage,
+    },
     planned={
         (Orders, "on_session_end"): "sessions come in a later release; take the key out",
         **{(None, key): _REAL_VENUES for key in _OF_REAL_VENUES},

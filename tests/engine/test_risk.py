@@ -10,67 +10,16 @@ from attrs import evolve
 from engine import events, inputs
 from engine.capabilities import Capabilities
 from engine.inputs import Action, ClockMeasured, Quote, RequestKind, Scope
-from engine.order import Order
 from engine.outbox import SubmitOrder
-from engine.risk import LIMIT_CHECKS, Approved, Denied, judge
-from engine.settings import Limits, Risk, Settings
+from engine.risk import Approved
 from engine.strategy import Answers, Context, Intent
-from engine.values import SECOND_NS, Duration, InstrumentName, OrderId, OrderType, Side, StrategyName, TimeInForce
-from tests.engine.bench import BTC, DESCRIPTION, ETH, MAKER, SETTINGS, TREND, d, kinds
+from engine.values import SECOND_NS, Duration, InstrumentName, OrderType, Side, StrategyName, TimeInForce
+from tests.engine.bench import BTC, DESCRIPTION, ETH, MAKER, TREND, d, kinds
 from tests.engine.bench import VENUE as SIM
+from tests.engine.judged import limited, reason_of, request, trading, verdict
 from tests.engine.world import ScriptedVenue, World, one_order, scripted
 
 MS = 1_000_000
-
-
-def _limited(scope: str = "account", **limits: Any) -> Settings:
-    found = Limits(**limits)
-    risk = {
-        "account": Risk(account=found), "strategy": Risk(strategies={TREND: found}),
-        "instrument": Risk(instruments={BTC: found}),
-    }[scope]  # fmt: skip
-    return evolve(SETTINGS, risk=risk)
-
-
-def _world(settings: Settings = SETTINGS, **bounds: Any) -> World:
-    """One that trades, with a quote of 100 to 101; `bounds` are the instrument's."""
-    first, *others = DESCRIPTION.instruments
-    described = evolve(DESCRIPTION, instruments=(evolve(first, **bounds), *others))
-    world = World(settings, venues=[ScriptedVenue(described)])
-    world.quote()
-    return world
-
-
-def _wanted(world: World, quantity: str = "1", price: str | None = "100", side: Side = Side.BUY,
-            **changes: Any) -> Order:  # fmt: skip
-    fields: dict[str, Any] = {
-        "order_id": OrderId("wanted"), "strategy": TREND, "instrument": BTC, "venue": SIM, "side": side,
-        "order_type": OrderType.LIMIT if price else OrderType.MARKET, "time_in_force": TimeInForce.GTC,
-        "quantity": d(quantity), "price": d(price) if price else None, "created_ns": world.clock.ns,
-        "updated_ns": world.clock.ns,
-    }  # fmt: skip
-    return Order(**(fields | changes))
-
-
-def _reason(world: World, **wanted: Any) -> str:
-    verdict = judge(world.state, world.market, _wanted(world, **wanted), world.clock.ns)
-    return verdict.reason if isinstance(verdict, Denied) else "approved"
-
-
-def _request(world: World, order_id: str = "other", **wanted: Any) -> Order:
-    """An order that was requested, straight into the journal."""
-    order = _wanted(world, **({"order_id": OrderId(order_id)} | wanted))
-    batch = [
-        events.OrderIntended(
-            order_id=order.order_id, strategy=order.strategy, strategy_version="1", instrument=order.instrument,
-            venue=SIM, side=order.side, order_type=order.order_type, time_in_force=order.time_in_force,
-            post_only=False, quantity=order.quantity, price=order.price,
-        ),
-        events.SubmitRequested(order_id=order.order_id, client_order_id=f"c-{order_id}"),  # type: ignore[arg-type]
-    ]  # fmt: skip
-    world.runner._record(batch, world.clock.ns)
-    world.runner._commit()
-    return world.state.orders[order.order_id]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +49,7 @@ def _request(world: World, order_id: str = "other", **wanted: Any) -> Order:
     ],
 )
 def test_the_instruments_own_terms(reason: str, bounds: dict[str, Any], wanted: dict[str, Any]) -> None:
-    assert _reason(_world(**bounds), **wanted) == reason
+    assert reason_of(trading(**bounds), **wanted) == reason
 
 
 @pytest.mark.parametrize(
@@ -114,7 +63,7 @@ def test_what_the_venue_can_not_do(reason: str, changes: dict[str, Any], wanted:
     capabilities: Capabilities = evolve(DESCRIPTION.capabilities, **changes)
     world = World(venues=[ScriptedVenue(evolve(DESCRIPTION, capabilities=capabilities))])
     world.quote()
-    assert _reason(world, **wanted) == reason
+    assert reason_of(world, **wanted) == reason
 
 
 LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -137,66 +86,44 @@ LIMITS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 def test_a_limit_in_each_scope(
     scope: str, reason: str, limits: dict[str, Any], within: dict[str, Any], beyond: dict[str, Any]
 ) -> None:
-    world = _world(_limited(scope, **limits))
-    assert _reason(world, **within) == "approved"
-    assert _reason(world, **beyond) == reason
+    world = trading(limited(scope, **limits))
+    assert reason_of(world, **within) == "approved"
+    assert reason_of(world, **beyond) == reason
     if scope == "strategy":
-        assert _reason(world, strategy=MAKER, **beyond) == "approved"
+        assert reason_of(world, strategy=MAKER, **beyond) == "approved"
 
 
 @pytest.mark.parametrize("scope", ["account", "strategy", "instrument"])
 @pytest.mark.parametrize("limit", ["max_open_orders", "max_orders_per_minute", "max_position"])
 def test_a_limit_counts_within_its_scope(scope: str, limit: str) -> None:
     amount: Any = {BTC: d(5), ETH: d(5)} if limit == "max_position" else 1
-    world = _world(_limited(scope, **{limit: amount}))
+    world = trading(limited(scope, **{limit: amount}))
     other: tuple[InstrumentName, StrategyName] = {
         "account": (BTC, MAKER), "strategy": (BTC, MAKER), "instrument": (ETH, TREND)
     }[scope]  # fmt: skip
-    _request(world, "elsewhere", quantity="5", instrument=other[0], strategy=other[1])
+    request(world, "elsewhere", quantity="5", price="99.5", instrument=other[0], strategy=other[1])
     counted = scope == "account"
-    assert _reason(world) == (limit if counted else "approved")
-    _request(world, "here", quantity="5")
-    assert _reason(world) == limit
-    assert _reason(world, side=Side.SELL) == ("approved" if limit == "max_position" else limit)
+    assert reason_of(world) == (limit if counted else "approved")
+    request(world, "here", quantity="5", price="99.5")
+    assert reason_of(world) == limit
+    assert reason_of(world, side=Side.SELL) == ("approved" if limit == "max_position" else limit)
     if limit == "max_orders_per_minute":
         world.tell(*(inputs.Ack(**world.head(order)) for order in world.orders()))
         world.clock.ns += 61 * SECOND_NS
         world.quote()
-        assert _reason(world) == "approved"
-
-
-def test_every_limit_is_a_reason_of_its_own_name() -> None:
-    names = {field.removesuffix("_ns") for field in Limits.__annotations__}
-    assert {check.__name__ for check in LIMIT_CHECKS} | {"duplicate_intent"} == names
+        assert reason_of(world) == "approved"
 
 
 def test_what_is_in_doubt_counts_at_its_worst() -> None:
-    world = _world(_limited(max_position={BTC: d(5), ETH: d(5)}))
-    order = _request(world, quantity="4")
+    world = trading(limited(max_position={BTC: d(5), ETH: d(5)}))
+    order = request(world, quantity="4")
     world.tell(inputs.OutcomeUnknown(**world.head(order), request=RequestKind.NEW, cause="timeout"))
-    assert _reason(world, quantity="1") == "instrument_in_doubt"
+    assert reason_of(world, quantity="1") == "instrument_in_doubt"
     assert order.exposure == d(4)
-    assert _reason(world, instrument=ETH, quantity="5") == "approved"
+    assert reason_of(world, instrument=ETH, quantity="5") == "approved"
     world.tell(world.status("new", order=order))
-    assert _reason(world, quantity="1") == "approved"
-    assert _reason(world, quantity="1.1") == "max_position"
-
-
-def test_a_daily_loss_is_realised_and_unrealised_and_ends_with_the_day() -> None:
-    world = _world(_limited(max_daily_loss=d(50)))
-    order = _request(world, quantity="10")
-    world.tell(world.trade("10", price="100", order=order))
-    world.quote("97", "98")
-    assert _reason(world) == "approved"
-    world.quote("95", "95")
-    assert _reason(world) == "max_daily_loss"
-    sale = _request(world, "sale", quantity="10", side=Side.SELL)
-    world.tell(world.trade("10", "e2", "94", order=sale))
-    world.quote()
-    assert _reason(world) == "max_daily_loss"
-    world.clock.ns += 86_400 * SECOND_NS
-    world.quote()
-    assert _reason(world) == "approved"
+    assert reason_of(world, quantity="1") == "approved"
+    assert reason_of(world, quantity="1.1") == "max_position"
 
 
 # --- may anything be sent at all? -------------------------------------------------------------------------------
@@ -204,20 +131,20 @@ def test_a_daily_loss_is_realised_and_unrealised_and_ends_with_the_day() -> None
 
 @pytest.mark.parametrize("scope", Scope)
 def test_a_pause_covers_its_scope(scope: Scope) -> None:
-    world = _world()
+    world = trading()
     subject = {Scope.ALL: "", Scope.VENUE: SIM, Scope.INSTRUMENT: BTC, Scope.STRATEGY: TREND}[scope]
     world.command(Action.PAUSE, scope=scope, subject=subject)
     shut = scope in (Scope.ALL, Scope.VENUE)  # the one venue there is
-    assert _reason(world) == ("not_trading" if shut else "paused")
+    assert reason_of(world) == ("not_trading" if shut else "paused")
     spared: dict[Scope, dict[str, Any]] = {Scope.INSTRUMENT: {"instrument": ETH}, Scope.STRATEGY: {"strategy": MAKER}}
     if scope in spared:
-        assert _reason(world, **spared[scope]) == "approved"
+        assert reason_of(world, **spared[scope]) == "approved"
 
 
 def test_nothing_passes_before_trading_and_without_a_ready_venue() -> None:
-    world = _world()
+    world = trading()
     world.tell(inputs.VenueLost(SIM, "x"))
-    assert _reason(world) == "not_trading"
+    assert reason_of(world) == "not_trading"
 
 
 # --- the age of a quote -----------------------------------------------------------------------------------------
@@ -225,14 +152,14 @@ def test_nothing_passes_before_trading_and_without_a_ready_venue() -> None:
 
 def _aged(lag_ns: int, offset_ns: int = 0, limit_ns: int = 2 * SECOND_NS) -> str:
     """The verdict on a feed that is lively, and whose exchange times lie so far behind."""
-    world = _world(_limited(max_quote_age_ns=Duration(limit_ns)))
+    world = trading(limited(max_quote_age_ns=Duration(limit_ns)))
     if offset_ns:
         world.tell(ClockMeasured(SIM, offset_ns, 1))
     for _ in range(20):
         world.clock.ns += 100 * MS
         now = world.clock.ns
         world.tell(Quote(BTC, d(100), d(1), d(101), d(1), now, now - lag_ns))
-    return _reason(world)
+    return reason_of(world)
 
 
 def test_a_lively_feed_that_lags_is_refused() -> None:
@@ -253,12 +180,12 @@ def test_the_measured_offset_of_the_venues_clock_is_taken_out() -> None:
 
 
 def test_without_any_quote_there_is_nothing_to_act_on() -> None:
-    world = World(_limited(max_quote_age_ns=Duration(SECOND_NS)))
-    assert _reason(world) == "max_quote_age"
+    world = World(limited(max_quote_age_ns=Duration(SECOND_NS)))
+    assert reason_of(world) == "max_quote_age"
     world.quote(exchange_ns=None)
-    assert _reason(world) == "approved"
+    assert reason_of(world) == "approved"
     world.clock.ns += SECOND_NS + 1
-    assert _reason(world) == "max_quote_age"
+    assert reason_of(world) == "max_quote_age"
 
 
 # --- one after the other ----------------------------------------------------------------------------------------
@@ -276,7 +203,7 @@ def _buy(quantity: str, price: str = "100", **changes: Any) -> Intent:
 
 
 def test_the_second_intent_of_a_call_sees_the_firsts_exposure() -> None:
-    world = World(_limited(max_position={BTC: d(5)}), {TREND: _asking(_buy("3"), _buy("3", "99"), _buy("2", "98"))})
+    world = World(limited(max_position={BTC: d(5)}), {TREND: _asking(_buy("3"), _buy("3", "99"), _buy("2", "98"))})
     made = world.quote()
     assert [kind for kind in kinds(made) if kind != "StrategyAdvanced"] == [
         "OrderIntended", "SubmitRequested", "OrderIntended", "OrderDenied", "OrderIntended", "SubmitRequested"
@@ -285,7 +212,7 @@ def test_the_second_intent_of_a_call_sees_the_firsts_exposure() -> None:
 
 
 def test_an_equal_denial_is_journaled_once_and_then_counted() -> None:
-    world = World(_limited(max_order_quantity={BTC: d(1)}), {TREND: _asking(_buy("3"))})
+    world = World(limited(max_order_quantity={BTC: d(1)}), {TREND: _asking(_buy("3"))})
     for _ in range(50):
         world.quote()
         world.clock.ns += 100 * MS
@@ -297,7 +224,7 @@ def test_an_equal_denial_is_journaled_once_and_then_counted() -> None:
 
 
 def test_an_equal_intent_is_refused_for_a_while() -> None:
-    world = World(_limited(duplicate_intent_ns=Duration(SECOND_NS)), {TREND: _asking(_buy("1"))})
+    world = World(limited(duplicate_intent_ns=Duration(SECOND_NS)), {TREND: _asking(_buy("1"))})
     world.quote()
     world.clock.ns += SECOND_NS - 1
     world.quote()
@@ -317,4 +244,4 @@ def test_an_instrument_that_is_not_the_strategys_is_refused() -> None:
 
 def test_an_approval_has_no_reason() -> None:
     world = one_order()
-    assert isinstance(judge(world.state, world.market, _wanted(world), world.clock.ns), Approved)
+    assert isinstance(verdict(world), Approved)

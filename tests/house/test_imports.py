@@ -31,14 +31,14 @@ OPEN_VENUES = {"simulated", "tape"}
 
 # Each file of the engine imports only from files above it; a folder stands for all its files.
 READING_ORDER = """
-    values token instrument capabilities instructions settings tables order_tables order ticks reports inputs
-    order_events events
+    values token instrument capabilities instructions sessions limits settings tables order_tables order ticks reports
+    inputs order_events events
     system position account
-    state appliers order_keeping intent_booking order_booking system_booking fold
+    state recent appliers order_keeping intent_booking order_booking system_booking fold
     book bars indicators market
     strategy strategies
-    pricing risk reconciliation
-    order_guards order_effects order_decision system_decision operator_decision desk
+    pricing reasons depth sight worth flow exposure funds loss order_limits risk reconciliation
+    order_guards order_effects order_decision system_decision operator_decision trips desk
     intent_decision held_decision style_decision strategy_decision decision
     outbox ports codec input_codec recall
     inbox runner

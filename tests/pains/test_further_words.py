@@ -205,8 +205,8 @@ def _both_sides() -> World:
         if callback != "on_quote" or context.memory.get("done"):
             return None
         context.memory["done"] = True
-        terms: dict[str, Any] = {"instrument": BTC, "quantity": "2", "price": "100"}
-        return [Intent(side=Side.BUY, **terms), Intent(side=Side.SELL, **terms)]
+        terms: dict[str, Any] = {"instrument": BTC, "quantity": "2"}  # prices that risk does not take for a self-trade
+        return [Intent(side=Side.BUY, price="100", **terms), Intent(side=Side.SELL, price="100.5", **terms)]
 
     world = World(SETTINGS, {TREND: scripted(script)})
     world.quote()

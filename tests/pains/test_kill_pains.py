@@ -127,7 +127,7 @@ def test_pain_19_risk_code_that_raises_does_not_stop_a_kill(monkeypatch: pytest.
             raise Crashed("in the risk code")
         return None
 
-    monkeypatch.setattr(risk, "LIMIT_CHECKS", (breaks, *risk.LIMIT_CHECKS))
+    monkeypatch.setattr(risk, "NEW_CHECKS", (*risk.NEW_CHECKS, breaks))
     deaths = 0
     for seed in seeds(6):
         world = make_world(seed, {ONE: restless(200)})

@@ -16,7 +16,7 @@ DIGITS = re.compile(r"(?!-0$)-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
 AMOUNTS = frozenset(
     "quantity price fee amount free locked filled notional reported_filled ask bid ask_quantity bid_quantity tick lot "
     "min_price max_price min_quantity max_quantity min_notional reserved_each level stop_price trail max_slippage "
-    "worst_price market_price".split()
+    "worst_price market_price opening peak".split()
 )
 """Fields that hold a decimal, as text; and those that hold such fields in turn (what a strategy says is its own)."""
 NESTED = frozenset({"seen", "balances", "order", "replacement", "executions", "description", "instruments"})

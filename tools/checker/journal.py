@@ -14,8 +14,12 @@ TOKEN = re.compile(r"(h[0-9a-z]{15})(?:-[0-9a-z]{1,19})?")
 DOORS = {("starting", "reconciling"), ("reconciling", "trading"), ("reconciling", "paused"), ("trading", "paused"),
          ("trading", "reconciling"), ("paused", "reconciling")}  # fmt: skip
 SILENT = frozenset(
-    "ConfigurationAdopted StateDigested SnapshotMissed AccountSeen StrategyAdvanced StrategyFailed".split()
+    "ConfigurationAdopted StateDigested SnapshotMissed AccountSeen StrategyAdvanced StrategyFailed EquityMarked".split()
 )
+
+
+CHECKS = ("resumed", "max_venue_errors")
+"""Why a venue that is ready has to be compared with the books before it is used again."""
 
 
 class Journal:
@@ -268,6 +272,7 @@ class Journal:
                     self.tell("O4", f"trading begins with the pause {shut} or with no venue ready")
             case "TradingPaused":
                 key = (body["scope"], body["subject_name"], body["reason"])
+                self.said.add(("paused", *key))
                 if key not in self.pauses or body["latched"]:
                     self.pauses[key] = (body["latched"], body["detail"])
             case "PauseEnded":
@@ -278,6 +283,12 @@ class Journal:
             case "OperatorCommanded":
                 self.said.add((body["action"], body["scope"], body["subject_name"]))
                 self.flatten = body["flatten"] if body["action"] == "kill" else self.flatten
+            case "LimitTripped":
+                key = (body["scope"], body["subject_name"], body["limit"])
+                self._owe("O4", f"the limit {key} is reached, and nothing is paused", "paused", *key)
+                if body["action"] != "pause":
+                    self._owe("O4", f"the limit {key} kills, and not everything is paused", "paused", "all", "", "kill")
+                    self.flatten = body["action"] == "kill_and_flatten"
             case "KillVerified":
                 self.flatten = False
                 if self.live:
@@ -288,7 +299,7 @@ class Journal:
             case "VenueConnected" | "VenueLost":
                 self.ready[venue] = False
             case "SnapshotRequested":
-                self.ready[venue] = self.ready.get(venue, False) and body["why"] != "resumed"
+                self.ready[venue] = self.ready.get(venue, False) and body["why"] not in CHECKS
             case "Reconciled":
                 self.ready[venue] = body["ready"]
                 self.behind_ns = max(self.behind_ns, body["asked_ns"] - body["taken_ns"])  # the venue's clock, at least

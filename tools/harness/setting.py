@@ -9,10 +9,12 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from adapters.simulated.options import SimulatedOptions
-from engine.settings import Limits, Orders, Reconcile, Risk, Settings, StrategySettings
+from engine.limits import Limits, Measures, Risk
+from engine.settings import Orders, Reconcile, Settings, StrategySettings
 from engine.strategy import Strategy
 from engine.values import InstrumentName, StrategyName
 from tools.config import load_strategies, read_configuration
+from tools.document import MEASURES
 from tools.simulation.plan import VENUE, Setting, Site
 from tools.spelling import SPELLING, default_tag
 from tools.structure import Structure, Wrong
@@ -66,8 +68,9 @@ def setting_of(subject: Subject) -> Setting:
         tables = subject.risk.get(section, {})
         return {name: read(Limits, table, "risk", section, name) for name, table in tables.items()}
 
-    account = {key: value for key, value in subject.risk.items() if key not in ("strategies", "instruments")}
+    account = {key: value for key, value in subject.risk.items() if key not in ("strategies", "instruments", *MEASURES)}
     risk = Risk(
+        measures=read(Measures, {key: subject.risk[key] for key in MEASURES if key in subject.risk}, "risk"),
         account=read(Limits, account, "risk"),
         strategies={StrategyName(name): found for name, found in limits("strategies").items()},
         instruments={InstrumentName(name): found for name, found in limits("instruments").items()},

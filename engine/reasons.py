@@ -1,0 +1,65 @@
+"""Every reason that risk has to say no, in words. The codes are stable: scripts are written against them.
+
+A configured limit's code is its key in the configuration.
+"""
+
+from __future__ import annotations
+
+REASONS: dict[str, str] = {
+    # may anything be sent at all?
+    "not_trading": "the system does not trade",
+    "paused": "a pause covers the order",
+    "venue_not_ready": "the venue has not been reconciled",
+    "instrument_in_doubt": "an order of the instrument is in doubt",
+    "instrument_not_allowed": "the instrument is not one of the strategy's",
+    "order_not_replaceable": "the order is closed, in doubt, or has a request outstanding",
+    "replace_not_supported": "the venue can't replace an order",
+    "order_type_not_supported": "the venue does not know the order type",
+    "time_in_force_not_supported": "the venue does not know the time in force",
+    "post_only_not_supported": "the venue does not know post-only",
+    # what an order is
+    "quantity": "the quantity is not above zero",
+    "price": "the price is missing, not above zero, or not wanted",
+    "stop_price": "the stop price is missing, not above zero, or not wanted",
+    "trail": "the trail is missing, not above zero, or not wanted",
+    "post_only": "only a limit order that may rest can be post-only",
+    "style": "only a limit order that may rest can be worked, and only within the bounds of its style",
+    "expires": "the end in time is missing, past, or not wanted",
+    "linked": "two linked orders have to be one stop and one limit order",
+    "lot": "the quantity is no whole number of lots",
+    "tick": "the price is no whole number of ticks",
+    "min_quantity": "below the venue's least quantity",
+    "max_quantity": "above the venue's greatest quantity",
+    "min_price": "below the venue's least price",
+    "max_price": "above the venue's greatest price",
+    "min_notional": "below the venue's least value",
+    "no_depth": "an order without a price, and not enough depth visible within its slippage bound to judge it",
+    "self_trade": "the order would trade with one of ours",
+    "trading_session": "the instrument is not in session",
+    "holidays": "the instrument has a holiday",
+    # the configured limits
+    "max_quote_age": "the quote is too old, or there is none",
+    "max_spread": "the quote's spread is too wide, or there is none",
+    "allowed_instruments": "the instrument is not one that this scope may trade",
+    "max_order_quantity": "the order is too large",
+    "max_order_notional": "the order is worth too much",
+    "min_order_notional": "the order is worth too little",
+    "price_collar": "the price is too far from the market, on the side that hurts",
+    "max_slippage": "the slippage bound is wider than allowed, not wanted, or there is no quote to measure it from",
+    "reduce_only": "the order would not only reduce the strategy's position",
+    "max_position": "the position could become too large",
+    "max_gross_exposure": "gross exposure could become too large, or there is no mark to measure it by",
+    "max_net_exposure": "net exposure could become too large, or there is no mark to measure it by",
+    "check_funds": "the account does not have it free",
+    "max_open_orders": "too many orders are open",
+    "max_orders_per_second": "too many requests in a second",
+    "max_orders_per_minute": "too many requests in a minute",
+    "duplicate_intent": "an equal intent was requested just now",
+    "max_rejects": "the venue refused too many orders lately",
+    "max_repeated_executions": "too many orders executed lately, and no operator has looked",
+    "cool_down_after_fill": "an order executed just now",
+    "cool_down_after_loss": "an order closed at a loss just now",
+    "max_daily_loss": "the day's loss, or there is no mark to measure it by",
+    "max_drawdown": "the loss since the highest mark, or there is no mark to measure it by",
+    "max_daily_fees": "the day's fees would be too high, or there is no mark to measure them by",
+}
