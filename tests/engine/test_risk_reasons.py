@@ -14,8 +14,10 @@ from engine import events, inputs
 from engine.capabilities import Capabilities
 from engine.events import Event
 from engine.inputs import Action, Quote, RequestKind, Scope, TradeTick
+from engine.instructions import Leg, Oco, Work
 from engine.limits import NOT_LIMITS, CollarFrom, Limits, Measures
 from engine.order import Order
+from engine.outbox import SubmitOrder
 from engine.reasons import REASONS
 from engine.risk import LIMIT_CHECKS
 from engine.sessions import TradingSession, Weekday
@@ -87,8 +89,16 @@ by_terms("min_order_notional", {"quantity": "2"}, {"quantity": "1.9"}, limited(m
 by_terms("price_collar", {"price": "102"}, {"price": "102.5"}, limited(price_collar=d("0.01")))
 by_terms("max_position", {"quantity": "2"}, {"quantity": "2.1"}, limited(max_position={BTC: d(2)}))
 by_terms("allowed_instruments", {"instrument": ETH}, {"instrument": BTC}, limited(allowed_instruments=(ETH,)))
-by_terms("max_slippage", {"max_slippage": d("0.01"), **MARKET}, {"max_slippage": d("0.011"), **MARKET},
+BOUNDED: dict[str, Any] = {"price": None, "worst_price": d("102")}
+by_terms("max_slippage", {"max_slippage": d("0.01"), **BOUNDED}, {"max_slippage": d("0.011"), **BOUNDED},
          limited(max_slippage=d("0.01")))  # fmt: skip
+STOP: dict[str, Any] = {"order_type": OrderType.STOP, "price": None}
+by_terms("stop_price", {"stop_price": d("0.5"), **STOP}, {"stop_price": d(0), **STOP})
+TRAILING: dict[str, Any] = {"order_type": OrderType.TRAILING_STOP, "price": None}
+by_terms("trail", {"trail": d("0.5"), **TRAILING}, {"trail": d(0), **TRAILING})
+by_terms("style", {"style": Work()}, {"style": Work(), "time_in_force": TimeInForce.IOC})
+GTD: dict[str, Any] = {"time_in_force": TimeInForce.GTD}
+by_terms("expires", {"good_till_ns": T0_NS + 3600 * SECOND_NS, **GTD}, {"good_till_ns": T0_NS, **GTD})
 by_terms("max_daily_fees", {"quantity": "10"}, {"quantity": "10.1"},
          limited(max_daily_fees=d(1), measures=Measures(fee_rate=d("0.001"))))  # fmt: skip
 
@@ -197,6 +207,17 @@ def _not_replaceable() -> Pair:
         made = world.quote()
         denied = [event.reason for event in made if isinstance(event, events.ReplaceDenied)]
         found.append(denied[0] if denied else "approved")
+    return found[0], found[1]
+
+
+@case("linked")
+def _linked() -> Pair:
+    """Twins on one side: one stop and one limit order, not two of a kind."""
+    found = []
+    for other in (Leg(stop_price="110"), Leg(price="99")):
+        world = _intents(_buy(linked=Oco(other)))
+        world.quote()
+        found.append(world.orders()[0].reason or "approved")
     return found[0], found[1]
 
 
@@ -454,7 +475,7 @@ def test_a_slippage_bound_ends_the_walk() -> None:
     show_book(world, [(d(100), d(9))], [(d(101), d(1)), (d("102.01"), d(2)), (d("102.02"), d(5))])
     assert reason_of(world, quantity="3", **MARKET) == "approved"
     assert reason_of(world, quantity="3.1", **MARKET) == "no_depth"
-    narrow = {"max_slippage": d("0.005"), **MARKET}
+    narrow: dict[str, Any] = {"max_slippage": d("0.005"), "worst_price": d("101.5"), **MARKET}
     assert reason_of(world, quantity="1", **narrow) == "approved"
     assert reason_of(world, quantity="1.1", **narrow) == "no_depth"
 
@@ -465,6 +486,28 @@ def test_beyond_the_touch_the_bound_is_the_worst_price() -> None:
     assert reason_of(world, quantity="9", **MARKET) == "approved"
     assert reason_of(world, quantity="10", **MARKET) == "approved"
     assert reason_of(world, quantity="10.1", **MARKET) == "max_order_notional"
+
+
+def test_the_configured_bound_is_kept_by_the_venue() -> None:
+    """A market order without a bound of its own leaves as a limit order at the configured one."""
+    intent = Intent(instrument=BTC, side=Side.BUY, quantity="1", order_type=OrderType.MARKET)
+    world = World(
+        limited(max_slippage=d("0.01")), {TREND: scripted(lambda c, *_: [intent] if c == "on_quote" else None)}
+    )
+    world.quote()
+    (sent,) = world.venue.take(SubmitOrder)
+    assert (sent.order_type, sent.price, sent.time_in_force) == (OrderType.LIMIT, d(102), TimeInForce.IOC)
+
+
+def test_a_replacement_only_reduces_as_well() -> None:
+    world = trading()
+    hold(world, "5")
+    order = request(world, quantity="2", price="110", **SELL)
+    world.tell(inputs.Ack(**world.head(order)))
+    order = evolve(world.state.orders[order.order_id], reduce_only=True)
+    terms: dict[str, Any] = {"order_id": order.order_id, "reduce_only": True, "price": "110", **SELL}
+    assert reason_of(world, order, quantity="5", **terms) == "approved"
+    assert reason_of(world, order, quantity="5.1", **terms) == "reduce_only"
 
 
 def test_no_quote_no_market_order() -> None:
