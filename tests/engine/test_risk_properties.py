@@ -33,15 +33,15 @@ from engine.values import (
     exact_arithmetic,
 )
 from engine.worth import equity
-from tests.engine.bench import BALANCES, BTC, ETH, INSTRUMENTS, MAKER, SETTINGS, TREND, VENUE, Bench, d
+from tests.engine.bench import BTC, ETH, INSTRUMENTS, MAKER, SETTINGS, TREND, VENUE, Bench, d
 
 NAMES, OWNERS = (BTC, ETH), (TREND, MAKER)
 BID, ASK = {BTC: d(100), ETH: d(10)}, {BTC: d(101), ETH: d(11)}
 MARK = {BTC: d("100.5"), ETH: d("10.5")}
 FEE_RATE = d("0.01")
-OPENING = {balance.asset: balance.free for balance in BALANCES}
 
 tenths = st.integers(1, 300).map(lambda n: Decimal(n) / 10)
+amounts = st.integers(0, 5_000).map(Decimal)
 sides, names, owners = st.sampled_from(Side), st.sampled_from(NAMES), st.sampled_from(OWNERS)
 
 
@@ -75,7 +75,7 @@ class Books:
     bench: Bench
     market: Market
     held: dict[tuple[StrategyName, InstrumentName], Decimal] = Factory(dict)
-    cash: Decimal = OPENING[Asset("USDT")]
+    cash: Decimal = Decimal(0)
     base: dict[InstrumentName, Decimal] = Factory(dict)
 
 
@@ -96,7 +96,7 @@ holdings = st.dictionaries(st.tuples(owners, names), tenths.flatmap(lambda n: st
 @st.composite
 def books(draw: st.DrawFn) -> Books:
     found = Books(draw(rows), Bench(), Market())
-    found.held, found.base = dict(draw(holdings)), {BTC: OPENING[Asset("BTC")], ETH: d(0)}
+    found.held = dict(draw(holdings))
     for instrument in INSTRUMENTS:
         found.market.watch(instrument)
         name, now = instrument.name, found.bench.now_ns
@@ -107,15 +107,16 @@ def books(draw: st.DrawFn) -> Books:
         order = found.bench.work(f"h{number}", side=side, quantity=str(abs(quantity)), price=price, name=name,
                                  strategy=owner)  # fmt: skip
         found.bench.fill(order, str(abs(quantity)), f"he{number}", price)
-        _move(found, name, quantity, MARK[name])
     for number, row in enumerate(found.rows):
         _place(found, f"o{number}", row)
+    _set_balances(found, draw(amounts), draw(tenths))
     return found
 
 
-def _move(found: Books, name: InstrumentName, signed: Decimal, price: Decimal) -> None:
-    found.cash -= signed * price
-    found.base[name] += signed
+def _set_balances(found: Books, cash: Decimal, coins: Decimal) -> None:
+    """By hand, so small that what is locked decides."""
+    found.cash, found.base = cash, dict.fromkeys(NAMES, coins)
+    found.bench.state.balances[VENUE] = {Asset("USDT"): cash, Asset("BTC"): coins, Asset("ETH"): coins}
 
 
 def _place(found: Books, name: str, row: Row) -> None:
@@ -127,7 +128,6 @@ def _place(found: Books, name: str, row: Row) -> None:
         bench.fill(order, str(row.filled), f"e-{name}", str(row.price))
         key = (row.owner, row.name)
         found.held[key] = found.held.get(key, d(0)) + row.filled * row.side.sign
-        _move(found, row.name, row.filled * row.side.sign, row.price)
     if row.asked is not None:
         bench.book(events.ReplaceRequested(
             order_id=order, new_client_order_id=ClientOrderId(f"r-{name}"), quantity=row.asked, price=row.asked_price,
@@ -154,7 +154,6 @@ class Wish:
 
 
 wishes = st.builds(Wish, owners, names, sides, tenths, tenths)
-amounts = st.integers(0, 5_000).map(Decimal)
 
 
 def limit_reason(found: Books, wish: Wish) -> str | None:

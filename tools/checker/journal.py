@@ -284,11 +284,7 @@ class Journal:
                 self.said.add((body["action"], body["scope"], body["subject_name"]))
                 self.flatten = body["flatten"] if body["action"] == "kill" else self.flatten
             case "LimitTripped":
-                key = (body["scope"], body["subject_name"], body["limit"])
-                self._owe("O4", f"the limit {key} is reached, and nothing is paused", "paused", *key)
-                if body["action"] != "pause":
-                    self._owe("O4", f"the limit {key} kills, and not everything is paused", "paused", "all", "", "kill")
-                    self.flatten = body["action"] == "kill_and_flatten"
+                self._trip(body)
             case "KillVerified":
                 self.flatten = False
                 if self.live:
@@ -321,6 +317,14 @@ class Journal:
                 self.missed |= {body["about"]} if body["anomaly"] == "vanished" else set()
             case _:
                 self.tell("kind", f"{kind} is not known to this checker")
+
+    def _trip(self, body: Row) -> None:
+        """O4: a limit that was reached pauses its scope, and where it kills everything, in the same commit."""
+        key = (body["scope"], body["subject_name"], body["limit"])
+        self._owe("O4", f"the limit {key} is reached, and nothing is paused", "paused", *key)
+        if body["action"] != "pause":
+            self._owe("O4", f"the limit {key} kills, and not everything is paused", "paused", "all", "", "kill")
+            self.flatten = body["action"] == "kill_and_flatten"
 
     def books(self) -> Row:
         """What the journal amounts to, for whoever wants to compare: positions, balances, what is executed."""
