@@ -37,11 +37,15 @@ def _as_it_was(body: dict[str, Any]) -> dict[str, Any]:
 
 
 UPCASTERS: dict[tuple[str, int], Upcaster] = {
+    ("AccountOpened", 1): _as_it_was,
+    ("AccountSeen", 1): _as_it_was,
     ("ConfigurationAdopted", 1): _as_it_was,
     ("OrderIntended", 1): _as_it_was,
     ("OrderRecalled", 1): _as_it_was,
     ("OrderReplaced", 1): _as_it_was,
     ("OrderTriggered", 1): _as_it_was,
+    ("PositionAdjusted", 1): _as_it_was,
+    ("Reconciled", 1): _as_it_was,
     ("ReplaceRequested", 1): _as_it_was,
     ("VenueDescribed", 1): _as_it_was,
     ("SubmitRequested", 1): _as_it_was,
@@ -55,9 +59,9 @@ _STATE_DECODER = msgspec.json.Decoder(State)
 
 NOT_IN_DIGEST = frozenset(
     "seq at_ns run epoch system system_reason starts_without_trading started_ns settings reconciling_since_ns venues "
-    "submitted_ns last_intent said last_event_seq digested_seq archived_to_seq by_client_id by_venue_id open_ids "
-    "closed_ids executions_of instruments pauses held_ids timed_ids worked_ids linked crossed_ids styled_ns recent "
-    "fees_day fees_today watermarks venue_errors_ns".split()
+    "submitted_ns last_intent outcomes unlisted fundings said last_event_seq digested_seq archived_to_seq by_client_id "
+    "by_venue_id open_ids closed_ids executions_of instruments pauses held_ids timed_ids worked_ids linked crossed_ids "
+    "styled_ns recent fees_day fees_today watermarks venue_errors_ns".split()
 )
 """What is not domain: phase, epoch, timers, what follows from the rest, and pauses without a latch."""
 

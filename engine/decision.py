@@ -10,11 +10,14 @@ from engine import events, inputs
 from engine.bars import Bar
 from engine.desk import Desk
 from engine.events import Event
+from engine.funding import book_funding
+from engine.guards import watch_refusals
 from engine.held_decision import held_due_ns, keep_held
 from engine.market import Market
 from engine.operator_decision import cancel_all, obey, verify_kill
 from engine.order_decision import decide_report
 from engine.order_effects import surprise
+from engine.registry import describe_venue
 from engine.settings import OnStop
 from engine.state import State
 from engine.strategy_decision import ask_strategies, save_memory, strategies_due_ns
@@ -49,6 +52,7 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
     yield from _decide_input(state, market, desk, seen, now_ns)
     yield from _keep_orders(state, market, seen, now_ns)
     yield from watch_limits(state, market, seen, now_ns)
+    yield from watch_refusals(state, seen)
     yield from settle_venue_pauses(state)
     yield from move_system(state, now_ns)
     yield from verify_kill(state, seen, now_ns)
@@ -82,6 +86,7 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
             | inputs.BookSnapshot()
             | inputs.Candle()
             | inputs.DataDropped()
+            | inputs.MarkPrice()
         ):
             return
         case inputs.TimePassed():
@@ -90,6 +95,8 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
             yield from _note_silence(state, market, now_ns)
         case inputs.Report():
             yield from decide_report(state, seen, now_ns)
+        case inputs.FundingReported():
+            yield from book_funding(state, seen, now_ns)
         case inputs.Snapshot():
             yield from take_snapshot(state, seen, now_ns)
         case inputs.SnapshotFailed():
@@ -114,9 +121,7 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
             if seen.settings != state.settings or not state.strategies.keys() >= seen.settings.strategies.keys():
                 yield events.ConfigurationAdopted(settings=seen.settings)
         case inputs.VenueDescribed():
-            known = state.venues.get(seen.description.venue)
-            if known is None or known.description != seen.description:
-                yield events.VenueDescribed(venue=seen.description.venue, description=seen.description)
+            yield from describe_venue(state, seen.description)
         case inputs.OrderFound():
             if seen.order.order_id not in state.orders:
                 yield events.OrderRecalled(order_id=seen.order.order_id, order=seen.order, executions=seen.executions)

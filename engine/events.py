@@ -12,7 +12,7 @@ from typing import Any
 from attrs import Factory, frozen
 
 from engine.capabilities import VenueDescription
-from engine.inputs import Action, Balance, Scope, Section
+from engine.inputs import Action, Balance, Scope, Section, VenuePosition
 from engine.limits import OnLimit
 from engine.order_events import (  # noqa: F401 (this is where they are imported from)
     ArchivedOrderReported,
@@ -238,23 +238,29 @@ class SnapshotMissed(VenueEvent):
 class AccountSeen(VenueEvent):
     """What a first snapshot shows of an account; it is opened with it once a second snapshot shows the same."""
 
+    VERSION = 2
     venue: VenueName
     balances: tuple[Balance, ...]
+    positions: tuple[VenuePosition, ...] = ()
 
 
 @frozen(kw_only=True)
 class AccountOpened(VenueEvent):
     """What stood in the account before the first event of ours: it belongs to no strategy and is not drift."""
 
+    VERSION = 2
     venue: VenueName
     account: str
     taken_ns: int
     balances: tuple[Balance, ...]
+    positions: tuple[VenuePosition, ...] = ()
 
 
 @frozen
 class Difference:
-    """What the venue shows of an asset or order, and what our books say."""
+    """What the venue shows of a balance, a position or its result, and what our books say.
+
+    `name` is the asset, or the instrument."""
 
     what: str
     name: str
@@ -264,8 +270,12 @@ class Difference:
 
 @frozen(kw_only=True)
 class Reconciled(VenueEvent):
-    """The outcome of one comparison, with its evidence; `ready` where nothing is unexplained."""
+    """The outcome of one comparison, with its evidence; `ready` where nothing is unexplained.
 
+    `tolerated` differ by no more than the tolerance: counted, not acted on. `balances` are the venue's own, where they
+    are not those of the comparison before."""
+
+    VERSION = 2
     venue: VenueName
     asked_seq: int
     asked_ns: int
@@ -278,6 +288,8 @@ class Reconciled(VenueEvent):
     differences: tuple[Difference, ...]
     confirmed: tuple[Difference, ...]
     ready: bool
+    tolerated: tuple[Difference, ...] = ()
+    balances: tuple[Balance, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -292,14 +304,52 @@ class BalanceAdjusted(VenueEvent):
 
 @frozen(kw_only=True)
 class PositionAdjusted(Event):
-    """A position changed without an execution: by an operator, an adoption or a corporate action."""
+    """A position changed without an execution: by an operator, an adoption or a corporate action, at a price where one
+    is known."""
 
+    VERSION = 2
     SUBJECT = "instrument"
     instrument: InstrumentName
     venue: VenueName
     strategy: StrategyName
     quantity: Decimal
     reason: str
+    price: Decimal | None = None
+
+
+@frozen
+class TermChange:
+    """One term of an instrument, before and after, as text."""
+
+    term: str
+    before: str
+    after: str
+
+
+@frozen(kw_only=True)
+class InstrumentChanged(Event):
+    """The venue lists other terms than before, or does not list it any more. Orders that are open stay; new ones are
+    judged by the new terms."""
+
+    SUBJECT = "instrument"
+    instrument: InstrumentName
+    venue: VenueName
+    changes: tuple[TermChange, ...]
+
+
+@frozen(kw_only=True)
+class FundingBooked(Event):
+    """A payment for holding a contract: `shares` is each strategy's part, by its part of the account's position."""
+
+    SUBJECT = "instrument"
+    instrument: InstrumentName
+    venue: VenueName
+    funding_id: str
+    asset: Asset
+    amount: Decimal
+    shares: dict[StrategyName, Decimal]
+    transact_ns: int
+    raw: str = ""
 
 
 @frozen(kw_only=True)

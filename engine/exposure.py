@@ -120,7 +120,8 @@ def _priced(sight: Sight, reaches: dict[InstrumentName, Reach], asset: Asset) ->
         mark = mark_in(sight.state, sight.market, name, asset)
         if isinstance(mark, Unpriced):
             return Unpriced(name)
-        found[name] = (EXACT.multiply(low, mark), EXACT.multiply(high, mark))
+        terms = sight.state.instruments[name]
+        found[name] = (terms.notional(low, mark), terms.notional(high, mark))
     return found
 
 

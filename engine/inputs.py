@@ -23,6 +23,7 @@ from engine.reports import (  # noqa: F401 (this is where they are imported from
     DoneForDay,
     Expired,
     FeeReported,
+    FundingReported,
     NotFound,
     OrderReport,
     OutcomeUnknown,
@@ -45,6 +46,7 @@ from engine.reports import (  # noqa: F401 (this is where they are imported from
     TradeCancel,
     TradeCorrect,
     Triggered,
+    VenuePosition,
     VenueStatus,
 )
 from engine.settings import Settings
@@ -55,6 +57,7 @@ from engine.ticks import (  # noqa: F401 (this is where they are imported from)
     DataDropped,
     Level,
     MarketData,
+    MarkPrice,
     Quote,
     TradeTick,
 )
@@ -209,7 +212,7 @@ class OperatorCommand:
 
 
 Input = (
-    MarketData | DataDropped | VenueConnected | VenueLost | ClockMeasured | ProtocolSurprise | OrderReport | Snapshot
-    | SnapshotFailed | ProcessBegan | ConfigurationRead | VenueDescribed | VenuesDescribed | OrderFound
-    | HistoryChecked | TimePassed | ClockJumped | DiskMeasured | OperatorCommand
+    MarketData | MarkPrice | DataDropped | VenueConnected | VenueLost | ClockMeasured | ProtocolSurprise | OrderReport
+    | FundingReported | Snapshot | SnapshotFailed | ProcessBegan | ConfigurationRead | VenueDescribed | VenuesDescribed
+    | OrderFound | HistoryChecked | TimePassed | ClockJumped | DiskMeasured | OperatorCommand
 )  # fmt: skip

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
 
 from attrs import frozen
 
-from engine.values import EXACT, Asset, InstrumentName, Side, VenueName, plain
+from engine.values import EXACT, ONE, Asset, InstrumentName, Side, VenueName, plain
+
+
+class InstrumentKind(StrEnum):
+    """SecurityType(167), as far as it changes what is booked: a spot trade moves both assets, a contract neither."""
+
+    SPOT = "spot"
+    PERPETUAL = "perpetual"
+    FUTURE = "future"
+    OPTION = "option"
 
 
 @frozen
@@ -14,7 +24,8 @@ class Instrument:
     """What may be traded, under our own name and the venue's symbol.
 
     `tick` and `lot` are the steps of price and quantity; a bound that is None does not exist. Prices are in units
-    of `quote` for one `base`; quantities are in `base`.
+    of `quote` for one `base`; quantities are in `base`, or in contracts of `multiplier` base each. A contract is paid
+    in its `settlement_asset` (the quote asset where none is named) and can't be traded from `expiry_ns` on.
     """
 
     name: InstrumentName
@@ -29,6 +40,34 @@ class Instrument:
     min_price: Decimal | None = None
     max_price: Decimal | None = None
     min_notional: Decimal | None = None
+    kind: InstrumentKind = InstrumentKind.SPOT
+    multiplier: Decimal = ONE
+    settlement_asset: Asset | None = None
+    expiry_ns: int | None = None
+    is_halted: bool = False
+
+    @property
+    def cash(self) -> Asset:
+        """The asset in which results, funding and notional are counted."""
+        return self.settlement_asset or self.quote
+
+    @property
+    def is_spot(self) -> bool:
+        """Does an execution move the base asset itself?"""
+        return self.kind is InstrumentKind.SPOT
+
+    @property
+    def is_linear(self) -> bool:
+        """Is a price a price of what it is paid in? An inverse contract, paid in its base, is not."""
+        return self.cash == self.quote
+
+    def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """What a quantity is worth at a price, in `cash`; signed as the quantity is."""
+        return plain(EXACT.multiply(EXACT.multiply(quantity, price), self.multiplier))
+
+    def is_expired(self, now_ns: int) -> bool:
+        """May it be traded no more?"""
+        return self.expiry_ns is not None and now_ns >= self.expiry_ns
 
     def round_price(self, price: Decimal, side: Side) -> Decimal:
         """The nearest price on the tick that is no worse for us: down for a buy, up for a sell."""

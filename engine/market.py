@@ -9,7 +9,17 @@ from attrs import evolve
 
 from engine.bars import Bar, BarBuilder, BarSource
 from engine.book import Book, BookFault
-from engine.inputs import BookDelta, BookSnapshot, ClockMeasured, DataDropped, Input, Quote, TradeTick, VenueLost
+from engine.inputs import (
+    BookDelta,
+    BookSnapshot,
+    ClockMeasured,
+    DataDropped,
+    Input,
+    MarkPrice,
+    Quote,
+    TradeTick,
+    VenueLost,
+)
 from engine.instrument import Instrument
 from engine.values import EXACT, InstrumentName, VenueName, divide
 
@@ -23,6 +33,7 @@ class Market:
     def __init__(self) -> None:
         self.quotes: dict[InstrumentName, Quote] = {}
         self.last_trades: dict[InstrumentName, TradeTick] = {}
+        self.venue_marks: dict[InstrumentName, MarkPrice] = {}
         self.books: dict[InstrumentName, Book] = {}
         self.bars: dict[tuple[InstrumentName, int], deque[Bar]] = {}
         self.clock_offset_ns: dict[VenueName, int] = {}
@@ -52,6 +63,8 @@ class Market:
                 return self._observe_trade(seen, at_ns)
             case BookSnapshot() | BookDelta():
                 self._observe_book(seen, at_ns)
+            case MarkPrice():
+                self._observe_mark(seen, at_ns)
             case DataDropped():
                 self._mark_incomplete(seen.instrument)
             case VenueLost():
@@ -119,6 +132,13 @@ class Market:
             book.load(seen) if isinstance(seen, BookSnapshot) else book.change(seen)
         except BookFault:
             self._refuse(seen)  # the book is empty until the next snapshot; quotes go on
+
+    def _observe_mark(self, told: MarkPrice, at_ns: int) -> None:
+        if told.instrument not in self._venue_of or not told.price > 0:
+            self._refuse(told)
+            return
+        self._witness(told.instrument, told.exchange_ns, at_ns)
+        self.venue_marks[told.instrument] = told
 
     def _mark_incomplete(self, instrument: InstrumentName) -> None:
         for (name, _), builder in self._builders.items():

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import evolve
 
 from engine import events
-from engine.account import move, settle
 from engine.appliers import applies
 from engine.inputs import RequestKind, Resolution
+from engine.money_booking import book_money, charge_fee, note_outcome
 from engine.order import (
     CANCELED,
     DONE_FOR_DAY,
@@ -38,7 +38,6 @@ from engine.order import (
     working_status,
 )
 from engine.order_keeping import put, tell, unlink, within_a_minute
-from engine.position import Position, charge, execute
 from engine.recent import add_fee, note_venue_error, remember
 from engine.state import (
     NOBODY,
@@ -49,7 +48,7 @@ from engine.state import (
     touch,
     venue_id_key,
 )
-from engine.values import EXACT, ZERO, Asset, ClientOrderId, Side, plain
+from engine.values import EXACT, ZERO, Asset, ClientOrderId, plain
 
 # --- orders -----------------------------------------------------------------------------------------------------
 
@@ -57,6 +56,7 @@ from engine.values import EXACT, ZERO, Asset, ClientOrderId, Side, plain
 @applies(events.OrderAccepted)
 def _accept(state: State, at: Recorded, event: events.OrderAccepted) -> None:
     order = state.orders[event.order_id]
+    note_outcome(state, order, at, is_rejected=False)
     status = order.status if order.status in WORKING[:2] else working_status(order.filled)
     venue_order_id = order.venue_order_id or event.venue_order_id
     order = moved(order, event.kind, status, at.at_ns, venue_order_id=venue_order_id, evidence=Evidence.CONFIRMED)
@@ -69,6 +69,7 @@ def _reject(state: State, at: Recorded, event: events.OrderRejected) -> None:
     if state.orders[event.order_id].filled:
         raise IllegalEvent(f"order {event.order_id} has executions: it was not rejected")
     remember(state, "reject", state.orders[event.order_id], at.at_ns)
+    note_outcome(state, state.orders[event.order_id], at, is_rejected=True)
     _close(state, at, event, REJECTED, reason=event.reason)
 
 
@@ -99,6 +100,7 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
     if key in state.executions:
         raise IllegalEvent(f"execution {key} is booked")
     order = state.orders[event.order_id]
+    note_outcome(state, order, at, is_rejected=False)
     state.executions[key] = Execution(
         order_id=order.order_id, side=event.side, quantity=event.quantity, price=event.price,
         fee=event.fee, fee_asset=event.fee_asset, seq=at.seq,
@@ -106,7 +108,7 @@ def _book(state: State, at: Recorded, event: events.FillBooked) -> None:
     state.executions_of[order.order_id] = (*state.executions_of.get(order.order_id, ()), key)
     roll_day(state, at.at_ns)
     before = state.position(order.instrument, order.strategy).realized
-    _book_money(state, order, event.side, event.quantity, event.price)
+    book_money(state, order, event.side, event.quantity, event.price)
     _charge(state, order, event.fee, event.fee_asset, at.at_ns)
     _count_execution(state, order, before, at.at_ns)
     changes: dict[str, Any] = {"venue_order_id": order.venue_order_id or event.venue_order_id}
@@ -132,8 +134,8 @@ def _correct(state: State, at: Recorded, event: events.FillCorrected) -> None:
     if before.busted:
         _charge(state, order, before.fee, before.fee_asset, at.at_ns)
     else:
-        _book_money(state, order, before.side.opposite, before.quantity, before.price)
-    _book_money(state, order, before.side, event.quantity, event.price)
+        book_money(state, order, before.side.opposite, before.quantity, before.price)
+    book_money(state, order, before.side, event.quantity, event.price)
     order = _refilled(state, order, event, at, {})
     touch(state, order.venue, state.instruments[order.instrument], at.seq)
     tell(state, order, at)
@@ -145,7 +147,7 @@ def _bust(state: State, at: Recorded, event: events.FillBusted) -> None:
     if before.busted:
         raise IllegalEvent(f"execution {key} is busted")
     state.executions[key] = evolve(before, busted=True)
-    _book_money(state, order, before.side.opposite, before.quantity, before.price)
+    book_money(state, order, before.side.opposite, before.quantity, before.price)
     _charge(state, order, -before.fee if before.fee else None, before.fee_asset, at.at_ns)
     order = _refilled(state, order, event, at, {})
     touch(state, order.venue, state.instruments[order.instrument], at.seq)
@@ -182,20 +184,11 @@ def _refilled(state: State, order: Order, event: Any, at: Recorded, changes: dic
     return order
 
 
-def _book_money(state: State, order: Order, side: Side, quantity: Decimal, price: Decimal) -> None:
-    held = state.positions.setdefault(order.instrument, {})
-    held[order.strategy] = execute(held.get(order.strategy, Position()), side, quantity, price)
-    instrument = state.instruments[order.instrument]
-    settle(state.balances.setdefault(order.venue, {}), instrument, side, quantity, price)
-
-
 def _charge(state: State, order: Order, fee: Decimal | None, asset: Asset | None, at_ns: int) -> None:
-    if fee is None or asset is None:
-        return
-    held = state.positions.setdefault(order.instrument, {})
-    held[order.strategy] = charge(held.get(order.strategy, Position()), fee, asset)
-    move(state.balances.setdefault(order.venue, {}), asset, -fee)
-    add_fee(state, order, fee, asset, at_ns)
+    """Book a fee, and count it to its day's."""
+    charge_fee(state, order, fee, asset)
+    if fee is not None and asset is not None:
+        add_fee(state, order, fee, asset, at_ns)
 
 
 @applies(events.FeeBooked)

@@ -65,7 +65,7 @@ def max_order_notional(sight: Sight) -> Denied | None:
 def min_order_notional(sight: Sight) -> Denied | None:
     """Quantity x price of one order, in the quote asset; without a price the touch is what it is worth at least."""
     limit, price = sight.limits.min_order_notional, sight.price
-    notional = None if price is None else plain(EXACT.multiply(sight.order.quantity, price))
+    notional = None if price is None else sight.terms.notional(sight.order.quantity, price)
     if notional is None or limit is None or notional < limit:
         return sight.deny("min_order_notional", notional=notional, limit=limit)
     sight.saw("min_order_notional", notional, limit)

@@ -276,11 +276,12 @@ OrderReport = (
 
 
 class Section(StrEnum):
-    """A part of a snapshot; what is not complete is not believed."""
+    """A part of a snapshot; what is not complete is not believed. Only an account with contracts has positions."""
 
     OPEN_ORDERS = "open_orders"
     EXECUTIONS = "executions"
     BALANCES = "balances"
+    POSITIONS = "positions"
 
 
 @frozen
@@ -292,12 +293,39 @@ class Balance:
     locked: Decimal
 
 
+@frozen
+class VenuePosition:
+    """An account's position in a contract as the venue shows it; what is None it does not tell.
+
+    `unrealized` is the result that the venue computes for it at its `mark_price`, in the contract's settlement asset.
+    """
+
+    instrument: InstrumentName
+    quantity: Decimal
+    average_price: Decimal | None = None
+    mark_price: Decimal | None = None
+    unrealized: Decimal | None = None
+
+
+@frozen(kw_only=True)
+class FundingReported:
+    """A payment for holding a contract: `amount` above zero was received, below zero paid, once per `funding_id`."""
+
+    venue: VenueName
+    instrument: InstrumentName
+    funding_id: str
+    asset: Asset
+    amount: Decimal
+    transact_ns: int
+    raw: str = ""
+
+
 @frozen(kw_only=True)
 class Snapshot:
     """The venue's answer to `TakeSnapshot`, asked when the journal stood at `asked_seq`.
 
-    It says nothing about what was requested after `asked_seq`. `executions` are those since the request's `since_ns`;
-    `complete` names the sections that were read to their end.
+    It says nothing about what was requested after `asked_seq`. `executions` and `fundings` are those since the
+    request's `since_ns`; `complete` names the sections that were read to their end (fundings belong to executions).
     """
 
     venue: VenueName
@@ -308,6 +336,8 @@ class Snapshot:
     open_orders: tuple[StatusReport, ...] = ()
     executions: tuple[Trade, ...] = ()
     balances: tuple[Balance, ...] = ()
+    positions: tuple[VenuePosition, ...] = ()
+    fundings: tuple[FundingReported, ...] = ()
 
 
 @frozen(kw_only=True)

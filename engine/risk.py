@@ -35,11 +35,12 @@ from engine.order_limits import (
     min_order_notional,
     price_collar,
 )
+from engine.registry import refusal
 from engine.sessions import is_holiday, is_in_session
 from engine.sight import Approved, Check, Denied, Sight, Verdict
 from engine.state import State, intent_fingerprint
 from engine.system import TRADING
-from engine.values import EXACT, ZERO, OrderType, TimeInForce, plain
+from engine.values import ZERO, OrderType, TimeInForce, plain
 
 __all__ = ["Approved", "Denied", "Sight", "Verdict", "judge", "judge_leg", "judge_release"]
 
@@ -143,6 +144,12 @@ def can_replace(sight: Sight) -> Denied | None:
 # --- the instrument's terms -------------------------------------------------------------------------------------
 
 
+def is_tradable(sight: Sight) -> Denied | None:
+    """The instrument is listed, not expired, not halted, and of a kind that can be reckoned."""
+    found = refusal(sight.state, sight.order.instrument, sight.now_ns)
+    return None if found is None else Denied(*found)
+
+
 def has_sane_terms(sight: Sight) -> Denied | None:
     """A positive quantity; a price, a stop price, a trail and an end where that kind of order has one, and only there.
     A trailing stop may find its stop price later."""
@@ -239,7 +246,7 @@ def is_within_bounds(sight: Sight) -> Denied | None:
         ("max_quantity", order.quantity, None, terms.max_quantity),
         ("min_price", order.price, terms.min_price, None),
         ("max_price", order.price, None, terms.max_price),
-        ("min_notional", None if price is None else EXACT.multiply(order.quantity, price), terms.min_notional, None),
+        ("min_notional", None if price is None else terms.notional(order.quantity, price), terms.min_notional, None),
     )
     for reason, value, least, most in bounds:
         if value is not None and ((least is not None and value < least) or (most is not None and value > most)):
@@ -250,7 +257,7 @@ def is_within_bounds(sight: Sight) -> Denied | None:
 # --- all of them, in their order ---------------------------------------------------------------------------------
 
 
-TERMS_CHECKS: tuple[Check, ...] = (has_sane_terms, is_on_grid, is_within_bounds)
+TERMS_CHECKS: tuple[Check, ...] = (is_tradable, has_sane_terms, is_on_grid, is_within_bounds)
 MOMENT_CHECKS: tuple[Check, ...] = (is_judgeable, is_in_trading_session, self_trade)
 NEW_CHECKS: tuple[Check, ...] = (
     is_trading, is_certain, is_within_capabilities, is_new, only_reduces, *TERMS_CHECKS, *MOMENT_CHECKS

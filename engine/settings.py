@@ -5,10 +5,12 @@ The configuration's own names are kept; a duration keeps its name plus the unit 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from attrs import Factory, frozen
 
+from engine.instrument import InstrumentKind
 from engine.limits import Limits as Limits  # noqa: PLC0414 (others import it from here)
 from engine.limits import Risk as Risk  # noqa: PLC0414
 from engine.sessions import TradingSession
@@ -59,6 +61,16 @@ class BarsFrom(StrEnum):
     QUOTES = "quotes"
 
 
+class MarkSide(StrEnum):
+    """What a position is valued at: where it could be closed (bid for a long, ask for a short), the middle, the last
+    public trade, or the venue's own mark price."""
+
+    CLOSE = "close"
+    MID = "mid"
+    LAST = "last"
+    VENUE = "venue"
+
+
 class Record(StrEnum):
     """Which inputs go to the tape beside the journal."""
 
@@ -95,10 +107,19 @@ class StrategySettings:
 
 @frozen(kw_only=True)
 class InstrumentSettings:
-    """One `[instruments."X"]`, as far as the engine reads it; without a `trading_session` it always trades."""
+    """One `[instruments."X"]`, as far as the engine reads it: what is said of its terms must be the venue's too;
+    without a `trading_session` it always trades."""
 
     sharing: Sharing = Sharing.SHARED
     trading_session: TradingSession | None = None
+    base: str | None = None
+    quote: str | None = None
+    kind: InstrumentKind | None = None
+    tick: Decimal | None = None
+    lot: Decimal | None = None
+    multiplier: Decimal | None = None
+    settlement_asset: str | None = None
+    expiry_ns: int | None = None
 
 
 @frozen(kw_only=True)
@@ -120,13 +141,36 @@ class Orders:
 
 @frozen(kw_only=True)
 class Reconcile:
-    """How often the venues are compared with the books, and what a lasting difference leads to."""
+    """How often the venues are compared with the books, and what a lasting difference leads to.
+
+    `tolerances`, by instrument or asset, is how far a position, a balance or a result may be off; by default half a
+    lot of it, or the worth of half a lot's move by one tick.
+    """
 
     every_ns: Duration = Duration(60 * SECOND_NS)
     start_limit_ns: Duration = Duration(60 * SECOND_NS)
     retry_ns: Duration = Duration(SECOND_NS)
     answer_limit_ns: Duration = Duration(10 * SECOND_NS)
     on_position_drift: OnDrift = OnDrift.PAUSE
+    tolerances: dict[str, Decimal] = Factory(dict)
+
+
+@frozen(kw_only=True)
+class Guards:
+    """What is watched after the trade: of the last orders within `reject_window_ns`, at least `min_orders`, a fraction
+    above `max_reject_rate` that a venue refused pauses the strategy (or, where several are met, the venue)."""
+
+    max_reject_rate: Decimal | None = None
+    reject_window_ns: Duration = Duration(60 * SECOND_NS)
+    min_orders: int = 10
+
+
+@frozen(kw_only=True)
+class Marks:
+    """What positions are valued at; a mark older than `max_mark_age_ns` is called stale wherever it is shown."""
+
+    side: MarkSide = MarkSide.CLOSE
+    max_mark_age_ns: Duration = Duration(60 * SECOND_NS)
 
 
 @frozen(kw_only=True)
@@ -148,4 +192,6 @@ class Settings:
     reconcile: Reconcile = Reconcile()
     disk: Disk = Disk()
     quotes: Record = Record.DECIDING
+    marks: Marks = Marks()
+    guards: Guards = Guards()
     instruments: dict[InstrumentName, InstrumentSettings] = Factory(dict)

@@ -16,7 +16,7 @@ from engine.order import INTENT, Order
 from engine.pricing import far_side
 from engine.sessions import trading_day
 from engine.state import State
-from engine.values import EXACT, InstrumentName, StrategyName, plain
+from engine.values import EXACT, InstrumentName, StrategyName
 
 
 @frozen
@@ -109,7 +109,7 @@ class Sight:
     @property
     def notional(self) -> Decimal | None:
         """What the order is worth at its worst price."""
-        return None if self.worst is None else plain(EXACT.multiply(self.order.quantity, self.worst))
+        return None if self.worst is None else self.terms.notional(self.order.quantity, self.worst)
 
     @property
     def today(self) -> int:

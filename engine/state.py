@@ -15,13 +15,13 @@ from attrs import Factory, define, frozen
 from engine.account import Balances
 from engine.capabilities import VenueDescription
 from engine.events import Difference, Event
-from engine.inputs import Balance, Scope
+from engine.inputs import Balance, Scope, Section, VenuePosition
 from engine.instrument import Instrument
 from engine.order import (
     Execution,
     Order,
 )
-from engine.position import Position
+from engine.position import Position, combine
 from engine.settings import Settings
 from engine.system import Pause, SystemState, VenueState
 from engine.values import (
@@ -37,7 +37,9 @@ from engine.values import (
 )
 
 NOBODY = StrategyName("")
+REJECT_RATE = "max_reject_rate"
 UNTOLD_MOST = 10_000
+_SPOT_SECTIONS = frozenset(set(Section) - {Section.POSITIONS})
 
 
 @frozen
@@ -52,12 +54,14 @@ class Recorded:
 
 @frozen(kw_only=True)
 class Venue:
-    """What is known of one account at a venue; times in ns, 0 where never."""
+    """What is known of one account at a venue; times in ns, 0 where never. `shown` are the balances that it showed
+    last, at `shown_ns`; `tolerated` what was off by no more than the tolerance."""
 
     state: VenueState = VenueState.DOWN
     description: VenueDescription | None = None
     opened_ns: int = 0
     opening: tuple[Balance, ...] | None = None
+    opening_positions: tuple[VenuePosition, ...] = ()
     asked_seq: int = 0
     asked_ns: int = 0
     awaited: bool = False
@@ -65,7 +69,19 @@ class Venue:
     reconciled_asked_ns: int = 0
     retry_ns: int = 0
     differences: tuple[Difference, ...] = ()
+    confirmed: tuple[Difference, ...] = ()
     open_orders_seen: int | None = None
+    shown: tuple[Balance, ...] = ()
+    shown_ns: int = 0
+    tolerated: tuple[Difference, ...] = ()
+
+    @property
+    def wanted_sections(self) -> frozenset[Section]:
+        """The sections of a complete snapshot; positions are only wanted where contracts are traded."""
+        listed = self.description.instruments if self.description is not None else ()
+        if all(instrument.is_spot for instrument in listed):
+            return _SPOT_SECTIONS
+        return frozenset(Section)
 
 
 @frozen
@@ -84,6 +100,16 @@ class StrategyState:
     memory: dict[str, Any] = Factory(dict)
     told_seq: int = 0
     untold: tuple[Fact, ...] = ()
+
+
+@frozen
+class Outcome:
+    """What a venue made of a new order: the guard against a jump of refusals counts them."""
+
+    at_ns: int
+    venue: VenueName
+    strategy: StrategyName
+    is_rejected: bool
 
 
 @frozen
@@ -141,7 +167,11 @@ class State:
     executions: dict[str, Execution] = Factory(dict)
     executions_of: dict[OrderId, tuple[str, ...]] = Factory(dict)
     positions: dict[InstrumentName, dict[StrategyName, Position]] = Factory(dict)
+    nets: dict[InstrumentName, Position] = Factory(dict)
     balances: dict[VenueName, Balances] = Factory(dict)
+    fundings: dict[str, int] = Factory(dict)
+    unlisted: dict[InstrumentName, None] = Factory(dict)
+    outcomes: tuple[Outcome, ...] = ()
     last_event_seq: dict[str, int] = Factory(dict)
     submitted_ns: tuple[int, ...] = ()
     strategies: dict[StrategyName, StrategyState] = Factory(dict)
@@ -178,7 +208,7 @@ class State:
     def position(self, instrument: InstrumentName, strategy: StrategyName | None = None) -> Position:
         """A strategy's position, or with None the account's: the sum over all of them."""
         held = self.positions.get(instrument, {})
-        return held.get(strategy, Position()) if strategy is not None else sum_positions(held.values())
+        return held.get(strategy, Position()) if strategy is not None else combine(held.values())
 
     def paused_by(self, *, venue: str = "", instrument: str = "", strategy: str = "") -> Pause | None:
         """The first pause that covers all of the given, in the order in which they began."""
@@ -203,22 +233,6 @@ class State:
         return known is not None and known.state is VenueState.READY
 
 
-def sum_positions(held: Any) -> Position:
-    """The account's position over all strategies' ones."""
-    total = Position()
-    for position in held:
-        fees = dict(total.fees)
-        for asset, fee in position.fees.items():
-            fees[asset] = plain(EXACT.add(fees.get(asset, ZERO), fee))
-        total = Position(
-            plain(total.quantity + position.quantity),
-            plain(total.cost + position.cost),
-            plain(total.realized + position.realized),
-            fees,
-        )
-    return total
-
-
 def venue_id_key(venue: str, instrument: str, venue_order_id: str) -> str:
     """What makes a venue's order id one: many venues count them by symbol."""
     return f"{venue}/{instrument}/{venue_order_id}"
@@ -235,14 +249,25 @@ def watermark_key(scope: str, subject: str, asset: str) -> str:
 
 
 def results_by_asset(state: State) -> dict[str, Decimal]:
-    """Realised result less fees, summed by quote asset (fees in other assets are not converted)."""
+    """Realised result and funding less fees, by the asset of the result (fees in other assets are not converted)."""
     found: dict[str, Decimal] = {}
     for name, held in state.positions.items():
-        quote = state.instruments[name].quote
+        quote = state.instruments[name].cash
         for position in held.values():
-            net = EXACT.subtract(position.realized, position.fees.get(quote, ZERO))
+            net = EXACT.subtract(EXACT.add(position.realized, position.funding), position.fees.get(quote, ZERO))
             found[quote] = plain(EXACT.add(found.get(quote, ZERO), net))
     return found
+
+
+def funding_key(venue: str, instrument: str, funding_id: str) -> str:
+    """What makes a funding payment one."""
+    return f"{venue}/{instrument}/{funding_id}"
+
+
+def position_to_book(state: State, instrument: InstrumentName, strategy: StrategyName) -> Position:
+    """A strategy's position, or the empty one of that instrument."""
+    held = state.positions.setdefault(instrument, {})
+    return held.get(strategy) or Position(multiplier=state.instruments[instrument].multiplier)
 
 
 def roll_day(state: State, at_ns: int) -> None:
@@ -264,3 +289,6 @@ def touch(state: State, venue: VenueName, instrument: Instrument | None, seq: in
     if instrument is not None:
         state.last_event_seq[f"{venue}/{instrument.base}"] = seq
         state.last_event_seq[f"{venue}/{instrument.quote}"] = seq
+        if not instrument.is_spot:
+            state.last_event_seq[f"{venue}/{instrument.cash}"] = seq
+            state.last_event_seq[f"{venue}/{instrument.name}"] = seq

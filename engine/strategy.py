@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from engine.balances import Funds, funds_of
 from engine.bars import Bar
 from engine.inputs import Quote
 from engine.instructions import Bracket, Leg, Linked, Oco, Work, maybe_exact  # noqa: F401 (imported from here)
@@ -22,6 +23,7 @@ from engine.market import Market
 from engine.order import Order
 from engine.state import State
 from engine.values import (
+    Asset,
     ExecId,
     InstrumentName,
     OrderId,
@@ -29,6 +31,7 @@ from engine.values import (
     Side,
     StrategyName,
     TimeInForce,
+    VenueName,
     exact,
 )
 
@@ -130,6 +133,12 @@ class Context:
     def position(self, instrument: str) -> Decimal:
         """This strategy's own signed position."""
         return self._state.position(InstrumentName(instrument), self._name).quantity
+
+    def balance(self, asset: str, venue: str | None = None) -> Funds:
+        """Total, free and locked of an asset, with the venue's own figure, in the account of the strategy's first
+        instrument or of the named venue."""
+        account = VenueName(venue) if venue is not None else self.instrument(self.instruments[0]).venue
+        return funds_of(self._state, account, Asset(asset))
 
     def open_orders(self, instrument: str | None = None) -> tuple[Order, ...]:
         """This strategy's orders that may still trade, oldest first; those in doubt are among them."""

@@ -10,14 +10,30 @@ from engine import events
 from engine.account import move
 from engine.appliers import applies
 from engine.events import Event
-from engine.inputs import Section
+from engine.inputs import Section, VenuePosition
+from engine.instrument import Instrument
 from engine.limits import OnLimit
 from engine.order import IllegalEvent, revised
-from engine.position import Position, adjust
+from engine.position import Position, adjust, fund
 from engine.recent import forget, note_venue_error
-from engine.state import Recorded, State, StrategyState, Venue, Watermark, touch, watermark_key
+from engine.state import (
+    NOBODY,
+    REJECT_RATE,
+    Recorded,
+    State,
+    StrategyState,
+    Venue,
+    Watermark,
+    funding_key,
+    position_to_book,
+    touch,
+    watermark_key,
+)
 from engine.system import SYSTEM, VENUE, Pause, SystemState, VenueState, pause_key
-from engine.values import OrderId, VenueName, plain
+from engine.values import EXACT, ZERO, OrderId, VenueName, plain
+
+FUNDINGS_REMEMBERED = 10_000
+"""Funding payments that a report is compared with, so that none is booked twice; the oldest go first."""
 
 # --- the process, the system, the venues ------------------------------------------------------------------------
 
@@ -36,6 +52,7 @@ def _start(state: State, at: Recorded, event: events.ProcessStarted) -> None:
             asked_ns=0,
             retry_ns=0,
             differences=(),
+            confirmed=(),
         )
         for name, venue in state.venues.items()
     }
@@ -54,6 +71,22 @@ def _describe(state: State, at: Recorded, event: events.VenueDescribed) -> None:
     venue = state.venues.get(event.venue, Venue())
     state.venues[event.venue] = evolve(venue, description=event.description)
     state.instruments |= {instrument.name: instrument for instrument in event.description.instruments}
+    listed = {instrument.name for instrument in event.description.instruments}
+    for name, instrument in state.instruments.items():
+        if instrument.venue == event.venue:
+            state.unlisted.pop(name, None) if name in listed else state.unlisted.setdefault(name, None)
+            _renew_multiplier(state, instrument)
+
+
+def _renew_multiplier(state: State, instrument: Instrument) -> None:
+    """What is flat goes on under the contract's new multiplier; what is open keeps the one that it was opened under."""
+    held = state.positions.get(instrument.name, {})
+    for strategy, position in held.items():
+        if not position.quantity and position.multiplier != instrument.multiplier:
+            held[strategy] = evolve(position, multiplier=instrument.multiplier)
+    net = state.nets.get(instrument.name)
+    if net is not None and not net.quantity:
+        state.nets[instrument.name] = evolve(net, multiplier=instrument.multiplier)
 
 
 @applies(events.ProcessStopped)
@@ -130,6 +163,8 @@ def _pause(state: State, at: Recorded, event: events.TradingPaused) -> None:
 def _end_pause(state: State, at: Recorded, event: events.PauseEnded) -> None:
     del state.pauses[pause_key(event.scope, event.subject_name, event.reason)]
     forget(state, event.scope, event.subject_name, event.reason)
+    if event.reason == REJECT_RATE:
+        state.outcomes = ()  # whoever resumed has seen them
 
 
 @applies(events.VenueConnected)
@@ -165,13 +200,29 @@ def _miss(state: State, at: Recorded, event: events.SnapshotMissed) -> None:
 @applies(events.AccountSeen)
 def _see_account(state: State, at: Recorded, event: events.AccountSeen) -> None:
     retry_ns = at.at_ns + state.settings.reconcile.retry_ns
-    _set_venue(state, event.venue, opening=event.balances, awaited=False, retry_ns=retry_ns)
+    _set_venue(
+        state, event.venue, opening=event.balances, opening_positions=event.positions, awaited=False, retry_ns=retry_ns
+    )
 
 
 @applies(events.AccountOpened)
 def _open_account(state: State, at: Recorded, event: events.AccountOpened) -> None:
     state.balances[event.venue] = {b.asset: plain(b.free + b.locked) for b in event.balances}
-    _set_venue(state, event.venue, opened_ns=event.taken_ns, opening=None)
+    for row in event.positions:
+        _open_position(state, state.instruments[row.instrument], row)
+    _set_venue(
+        state, event.venue, opened_ns=event.taken_ns, opening=None, opening_positions=(), shown=event.balances,
+        shown_ns=at.at_ns,
+    )  # fmt: skip
+
+
+def _open_position(state: State, instrument: Instrument, row: VenuePosition) -> None:
+    """A contract that was held before the first event: nobody's, at the venue's average price where it tells one."""
+    multiplier = instrument.multiplier
+    cost = EXACT.multiply(EXACT.multiply(row.quantity, row.average_price or ZERO), multiplier)
+    opened = Position(quantity=plain(row.quantity), cost=plain(cost), multiplier=multiplier)
+    state.positions.setdefault(row.instrument, {})[NOBODY] = opened
+    state.nets[row.instrument] = opened
 
 
 @applies(events.Reconciled)
@@ -184,16 +235,20 @@ def _reconcile(state: State, at: Recorded, event: events.Reconciled) -> None:
         awaited=False,
         reconciled_ns=at.at_ns,
         reconciled_asked_ns=event.asked_ns if Section.EXECUTIONS in event.complete else before.reconciled_asked_ns,
-        retry_ns=at.at_ns + state.settings.reconcile.retry_ns if _is_unfinished(event) else 0,
+        retry_ns=at.at_ns + state.settings.reconcile.retry_ns if _is_unfinished(before, event) else 0,
         differences=event.differences if Section.BALANCES in event.complete else before.differences,
+        confirmed=event.confirmed,
+        tolerated=event.tolerated,
+        shown=before.shown if event.balances is None else event.balances,
+        shown_ns=at.at_ns if Section.BALANCES in event.complete else before.shown_ns,
         open_orders_seen=event.open_orders if shows_all and event.asked_seq > state.killed_seq else None,
     )
 
 
-def _is_unfinished(event: events.Reconciled) -> bool:
+def _is_unfinished(venue: Venue, event: events.Reconciled) -> bool:
     """Is the venue asked again soon: not ready, not complete, or with a difference that is shown for the first time?"""
     fresh = any(difference not in event.confirmed for difference in event.differences)
-    return not event.ready or fresh or bool(set(Section) - set(event.complete))
+    return not event.ready or fresh or bool(venue.wanted_sections - set(event.complete))
 
 
 def _venue_moved(state: State, name: VenueName, report: str) -> VenueState:
@@ -212,11 +267,35 @@ def _adjust_balance(state: State, at: Recorded, event: events.BalanceAdjusted) -
 
 @applies(events.PositionAdjusted)
 def _adjust_position(state: State, at: Recorded, event: events.PositionAdjusted) -> None:
-    held = state.positions.setdefault(event.instrument, {})
-    held[event.strategy] = adjust(held.get(event.strategy, Position()), event.quantity)
+    position = position_to_book(state, event.instrument, event.strategy)
+    state.positions[event.instrument][event.strategy] = adjust(position, event.quantity, event.price)
     instrument = state.instruments[event.instrument]
-    move(state.balances.setdefault(event.venue, {}), instrument.base, event.quantity)
+    if instrument.is_spot:
+        move(state.balances.setdefault(event.venue, {}), instrument.base, event.quantity)
+    else:
+        net = state.nets.get(event.instrument) or Position(multiplier=position.multiplier)
+        state.nets[event.instrument] = adjust(net, event.quantity, event.price)
     touch(state, event.venue, instrument, at.seq)
+
+
+@applies(events.FundingBooked)
+def _book_funding(state: State, at: Recorded, event: events.FundingBooked) -> None:
+    key = funding_key(event.venue, event.instrument, event.funding_id)
+    if key in state.fundings:
+        raise IllegalEvent(f"funding {key} is booked")
+    state.fundings[key] = at.seq
+    if len(state.fundings) > FUNDINGS_REMEMBERED:
+        del state.fundings[next(iter(state.fundings))]
+    for strategy, share in event.shares.items():
+        position = position_to_book(state, event.instrument, strategy)
+        state.positions[event.instrument][strategy] = fund(position, share)
+    move(state.balances.setdefault(event.venue, {}), event.asset, event.amount)
+    state.last_event_seq[f"{event.venue}/{event.asset}"] = at.seq
+
+
+@applies(events.InstrumentChanged)
+def _note_change(state: State, at: Recorded, event: events.InstrumentChanged) -> None:
+    """The new terms came with `VenueDescribed`; this is how they are read."""
 
 
 @applies(events.AnomalyRecorded)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine import events, inputs
+from engine.drift import treat_drift
 from engine.events import Difference, Event
+from engine.funding import book_funding
 from engine.inputs import RequestKind, Scope, Section
 from engine.order import IN_DOUBT, PENDING_NEW, Order, Pending
 from engine.order_decision import decide_order, decide_report
 from engine.order_effects import pause_instrument, surprise
-from engine.reconciliation import confirmed, differences, doubled, orders_to_query, reports_of
-from engine.settings import OnDrift
-from engine.state import NOBODY, State, Venue
+from engine.reconciliation import compare, confirmed, doubled, orders_to_query, reports_of
+from engine.state import State, Venue
 from engine.system import PAUSED, RECONCILING, STOPPED, SYSTEM, TRADING, Pause, SystemState, VenueState
 from engine.values import (
     SECOND_NS,
-    Asset,
     VenueName,
-    exact,
-    plain,
 )
 
 STARTS_WITHOUT_TRADING_MOST = 5
@@ -102,7 +100,7 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
         yield from surprise(state, snapshot.venue, "stale_snapshot", detail, "", now_ns)
         return
     if not venue.opened_ns:
-        opened = _open_account(venue, snapshot)
+        opened = _open_account(state, venue, snapshot)
         yield opened
         if not isinstance(opened, events.AccountOpened):
             return
@@ -110,6 +108,8 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
     in_doubt_before = sum(1 for order in state.open_orders() if order.is_in_doubt)
     for report in reports_of(snapshot):
         yield from decide_report(state, report, now_ns)
+    for paid in sorted(snapshot.fundings, key=lambda paid: (paid.transact_ns, paid.instrument, paid.funding_id)):
+        yield from book_funding(state, paid, now_ns)
     for order, ids in doubled(state, snapshot):
         detail = f"the venue works {len(ids)} orders under its id: {', '.join(ids)}"
         yield from surprise(state, order.order_id, "doubled_order", detail, "", now_ns)
@@ -118,33 +118,54 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
     for order in orders_to_query(state, snapshot):
         if order.queried_ns <= snapshot.asked_ns:
             yield events.OrderQueried(order_id=order.order_id, why="not in the list of open orders")
-    found = differences(state, snapshot, venue.differences)
-    lasting = confirmed(venue.differences, found)
-    if Section.BALANCES in snapshot.complete:
-        yield from _treat_drift(state, snapshot.venue, lasting)
+    compared = compare(state, snapshot, venue.differences)
+    found = compared.found
+    shown = confirmed(venue.differences, compared.shown)
+    lasting = (*shown, *confirmed(venue.confirmed, compared.carried))
+    yield from treat_drift(state, snapshot, shown, found, now_ns)
     in_doubt_after = sum(1 for order in state.open_orders() if order.is_in_doubt)
     yield events.Reconciled(
         venue=snapshot.venue, asked_seq=snapshot.asked_seq, asked_ns=snapshot.asked_ns, taken_ns=snapshot.taken_ns,
         complete=tuple(sorted(snapshot.complete)), open_orders=len(snapshot.open_orders),
         executions=len(snapshot.executions), executions_booked=len(state.executions) - executions_before,
         orders_settled=max(in_doubt_before - in_doubt_after, 0) if state.seq > seq_before else 0,
-        differences=found, confirmed=lasting, ready=_is_explained(state, venue, snapshot, found, lasting),
+        differences=found, confirmed=lasting, ready=_is_explained(venue, snapshot, found, lasting),
+        tolerated=compared.tolerated, balances=_news(venue, snapshot),
     )  # fmt: skip
 
 
-def _open_account(venue: Venue, snapshot: inputs.Snapshot) -> Event:
+def _open_account(state: State, venue: Venue, snapshot: inputs.Snapshot) -> Event:
     """The first books of an account: what two successive snapshots show alike, so that a stale one opens nothing."""
     balances = tuple(sorted(snapshot.balances, key=lambda b: b.asset))
-    if Section.BALANCES not in snapshot.complete:
-        return events.SnapshotMissed(venue=snapshot.venue, cause="balances are not complete")
-    if venue.opening != balances:
-        return events.AccountSeen(venue=snapshot.venue, balances=balances)
+    positions = _positions_held(state, snapshot)
+    for section in (Section.BALANCES, Section.POSITIONS):
+        if section in venue.wanted_sections - set(snapshot.complete):
+            return events.SnapshotMissed(venue=snapshot.venue, cause=f"{section} are not complete")
+    if venue.opening != balances or venue.opening_positions != positions:
+        return events.AccountSeen(venue=snapshot.venue, balances=balances, positions=positions)
     account = venue.description.account if venue.description else ""
-    return events.AccountOpened(venue=snapshot.venue, account=account, taken_ns=snapshot.taken_ns, balances=balances)
+    return events.AccountOpened(
+        venue=snapshot.venue, account=account, taken_ns=snapshot.taken_ns, balances=balances, positions=positions
+    )
+
+
+def _positions_held(state: State, snapshot: inputs.Snapshot) -> tuple[inputs.VenuePosition, ...]:
+    """The contracts of ours that are held; at what price they are marked is another one each time."""
+    held = (
+        inputs.VenuePosition(row.instrument, row.quantity, row.average_price)
+        for row in snapshot.positions
+        if row.quantity and row.instrument in state.instruments
+    )
+    return tuple(sorted(held, key=lambda row: row.instrument))
+
+
+def _news(venue: Venue, snapshot: inputs.Snapshot) -> tuple[inputs.Balance, ...] | None:
+    """The balances, where they are not those that were shown before."""
+    balances = tuple(sorted(snapshot.balances, key=lambda balance: balance.asset))
+    return balances if Section.BALANCES in snapshot.complete and balances != venue.shown else None
 
 
 def _is_explained(
-    state: State,
     venue: Venue,
     snapshot: inputs.Snapshot,
     found: tuple[Difference, ...],
@@ -152,42 +173,10 @@ def _is_explained(
 ) -> bool:
     """May the venue be used? All sections complete; a new difference keeps it from becoming ready, and a lasting one is
     covered by what the policy made of it."""
-    if set(Section) - set(snapshot.complete):
+    if venue.wanted_sections - set(snapshot.complete):
         return venue.state is VenueState.READY
     fresh = [difference for difference in found if difference not in lasting]
     return venue.state is VenueState.READY or not fresh
-
-
-def _treat_drift(state: State, venue: VenueName, lasting: tuple[Difference, ...]) -> Iterator[Event]:
-    """pause, alert or adopt; and the end of the pause once nothing differs."""
-    pause = next((p for p in state.pauses.values() if p.reason == "position_drift" and p.subject == venue), None)
-    if not lasting:
-        if pause is not None:
-            yield end_pause(pause)
-        return
-    detail = "; ".join(f"{d.name}: the venue has {d.venue}, the books {d.ours}" for d in lasting)
-    policy = state.settings.reconcile.on_position_drift
-    if policy is OnDrift.ADOPT:
-        for difference in lasting:
-            yield from _adopt(state, venue, difference)
-    elif policy is OnDrift.PAUSE and pause is None:
-        yield events.TradingPaused(
-            scope=Scope.VENUE, subject_name=venue, reason="position_drift", latched=False, detail=detail
-        )
-    elif policy is OnDrift.ALERT:
-        yield from surprise(state, venue, "position_drift", detail, "", state.at_ns)
-
-
-def _adopt(state: State, venue: VenueName, difference: Difference) -> Iterator[Event]:
-    """A base asset of one instrument alone is its position; anything else is only a balance."""
-    amount = plain(exact(difference.venue) - exact(difference.ours))
-    named = [i for i in state.instruments.values() if i.venue == venue and i.base == difference.name]
-    if len(named) == 1:
-        yield events.PositionAdjusted(
-            instrument=named[0].name, venue=venue, strategy=NOBODY, quantity=amount, reason="adopted"
-        )
-    else:
-        yield events.BalanceAdjusted(venue=venue, asset=Asset(difference.name), amount=amount, reason="adopted")
 
 
 def measure_clock(state: State, measured: inputs.ClockMeasured) -> Iterator[Event]:

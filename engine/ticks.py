@@ -81,6 +81,16 @@ class Candle:
 
 
 @frozen
+class MarkPrice:
+    """The venue's own mark price of a contract: what it values positions at."""
+
+    instrument: InstrumentName
+    price: Decimal
+    received_ns: int
+    exchange_ns: int | None = None
+
+
+@frozen
 class DataDropped:
     """Trades or book changes came faster than they could be taken: the forming bars are not complete."""
 

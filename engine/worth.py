@@ -87,8 +87,8 @@ def equity(
 
 def _worth_of(state: State, market: Market, name: InstrumentName, position: Position, asset: str) -> Worth:
     """One position's part of the equity. What strategies hold against each other has a cost and no quantity."""
-    found = EXACT.subtract(position.realized, position.cost)
-    quote = state.instruments[name].quote
+    found = EXACT.subtract(EXACT.add(position.realized, position.funding), position.cost)
+    quote = state.instruments[name].cash
     if position.quantity:
         price = closing_price(market, name, position.quantity)
         if price is None:
@@ -96,7 +96,7 @@ def _worth_of(state: State, market: Market, name: InstrumentName, position: Posi
             if isinstance(configured, Unpriced):
                 return Unpriced(name)
             price = configured
-        found = EXACT.add(found, EXACT.multiply(position.quantity, price))
+        found = EXACT.add(found, position.value(price))
     result = convert(state, market, found, quote, asset)
     fees = sum_in(state, market, position.fees, asset)
     if isinstance(result, Unpriced) or isinstance(fees, Unpriced):

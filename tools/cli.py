@@ -238,6 +238,26 @@ def positions(config: Path, as_json: bool) -> None:
 
 @cli.command()
 @_config
+@_json
+def balances(config: Path, as_json: bool) -> None:
+    """What the accounts have of each asset: total, free, locked, and the venue's own figure."""
+    from tools.commands import show_balances
+
+    show_balances(_journal(config), as_json)
+
+
+@cli.command()
+@_config
+@_json
+def results(config: Path, as_json: bool) -> None:
+    """What was won and lost, per account and per strategy: realized, open, fees, funding, and the equity curve."""
+    from tools.result_table import show_results
+
+    show_results(_journal(config), as_json)
+
+
+@cli.command()
+@_config
 @click.option("--after", type=click.IntRange(min=0), metavar="SEQ", help="Only events with a greater seq.")
 @click.option("--follow", is_flag=True, help="Go on as more happens; Ctrl-C ends it.")
 @_json

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import click
 
+from engine.balances import Funds, funds
 from engine.order import Order
+from engine.state import State
+from engine.values import VenueName
 from journal.entry import Entry
 from tools.control import ControlRefused, EngineSilent
 from tools.control import order as send
@@ -17,6 +20,7 @@ from tools.money import Holding, holdings, result_by_asset
 from tools.rows import (
     FILL_KINDS,
     Row,
+    balance_row,
     condition_of,
     event_row,
     fill_rows,
@@ -45,7 +49,7 @@ def show_status(directory: Path, as_json: bool) -> None:
     """`holdfast status`."""
     with Source(directory) as source:
         view = source.view()
-        held = holdings(view.state, source.marks(view.state.positions))
+        held = holdings(view.state, source.marks(view.state.positions), time.time_ns())
     last_data_ns = ask_last_data(directory) if view.is_held else {}
     row = status_row(view, held, last_data_ns)
     if as_json:
@@ -206,11 +210,20 @@ POSITION_COLUMNS = (
 )
 
 
+MARKS = {
+    "bid": "the bid that the newest decision saw",
+    "ask": "the ask that the newest decision saw",
+    "mid": "the middle of the quote that the newest decision saw",
+    "fill": "the last execution",
+}
+"""What the source of a mark means in a journal, which keeps no market data but what decisions saw."""
+
+
 def show_positions(directory: Path, as_json: bool) -> None:
     """`holdfast positions`."""
     with Source(directory) as source:
         state = source.state()
-        held = holdings(state, source.marks(state.positions))
+        held = holdings(state, source.marks(state.positions), time.time_ns())
     if as_json:
         click.echo(to_json([position_row(holding) for holding in held]))
         return
@@ -225,9 +238,10 @@ def _positions_table(paper: Paper, held: Sequence[Holding]) -> None:
     paper.line(Cell("Result, fees included: ", QUIET), Cell(totals, LOUD))
     for holding in held:
         if holding.strategy is None and holding.mark is not None and holding.position.quantity:
-            seen = {"quote": "the middle of the quote that the newest decision saw", "fill": "the last execution"}
-            text = f"{holding.instrument} is valued at {seen[holding.mark.source]}, {clock(holding.mark.at_ns)} UTC."
-            paper.line(Cell(text, QUIET))
+            text = f"{holding.instrument} is valued at {MARKS[holding.mark.source]}, {clock(holding.mark.at_ns)} UTC"
+            paper.line(
+                Cell(f"{text}: stale" if holding.is_stale else f"{text}.", DOUBTFUL if holding.is_stale else QUIET)
+            )
 
 
 def _position_line(holding: Holding) -> Line:
@@ -250,6 +264,52 @@ def money(amount: Decimal | None) -> Cell:
     """A result: green above zero, red below."""
     text = signed(amount)
     return Cell(text, GOOD if text.startswith("+") else BAD if text.startswith("-") else QUIET)
+
+
+# --- balances ---------------------------------------------------------------------------------------------------
+
+BALANCE_COLUMNS = (
+    Column("venue"),
+    Column("asset"),
+    Column("total", right=True),
+    Column("free", right=True),
+    Column("locked", right=True),
+    Column("at the venue", right=True),
+    Column("seen (UTC)", least=90),
+    Column(""),
+)
+
+
+def show_balances(directory: Path, as_json: bool) -> None:
+    """`holdfast balances`."""
+    with Source(directory) as source:
+        state = source.state()
+    found = [(each, _account(state, venue)) for venue in sorted(state.venues) for each in funds(state, venue).values()]
+    if as_json:
+        click.echo(to_json([balance_row(*each) for each in found]))
+        return
+    Paper().table(BALANCE_COLUMNS, [_balance_line(each) for each, _account_name in found], "There are no balances yet.")
+
+
+def _account(state: State, venue: VenueName) -> str:
+    description = state.venues[venue].description
+    return description.account if description else ""
+
+
+def _balance_line(each: Funds) -> Line:
+    differs = each.shown_total is not None and each.shown_total != each.total
+    notes = [f"{count(len(each.unpriced), 'order')} without a price not reckoned"] if each.unpriced else []
+    notes += ["differs"] if differs else []
+    return (
+        each.venue,
+        Cell(each.asset, LOUD),
+        number(each.total),
+        number(each.free),
+        number(each.locked) if each.locked else Cell("–", QUIET),
+        number(each.shown_total),
+        Cell(moment(each.shown_ns)[:-4] if each.shown_ns else "–", QUIET),
+        Cell(", ".join(notes), DOUBTFUL),
+    )
 
 
 # --- events -----------------------------------------------------------------------------------------------------

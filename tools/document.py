@@ -14,7 +14,9 @@ from engine.limits import Limits, Measures, Risk
 from engine.recent import COUNTED_MOST
 from engine.settings import (
     Disk,
+    Guards,
     InstrumentSettings,
+    Marks,
     Mode,
     Orders,
     Reconcile,
@@ -23,12 +25,12 @@ from engine.settings import (
     StrategySettings,
 )
 from engine.values import InstrumentName, StrategyName, VenueName
-from tools.spelling import SPELLING, Heading, Listing, Recording, check_name, default_tag
+from tools.spelling import SPELLING, Heading, Listing, Recording, check_name, default_tag, terms_of
 from tools.strategy_file import StrategyFile, StrategyMissing, find_strategy
 from tools.structure import Structure, Text, Wrong, nearest
 from tools.toml_place import Key
 
-SECTIONS = ("venues", "instruments", "strategies", "orders", "risk", "reconcile", "record", "disk")
+SECTIONS = ("venues", "instruments", "strategies", "orders", "risk", "reconcile", "record", "disk", "marks", "guards")
 HEADING = tuple(field.name for field in fields(Heading))
 BY_INSTRUMENT = ("max_order_quantity", "max_position")
 RATES = ("max_orders_per_second", "max_orders_per_minute")
@@ -47,7 +49,8 @@ class VenueConfiguration:
 
 @define
 class Document:
-    """A parsed file on its way to settings; `wrong` collects the faults of all its parts, `files` the strategies'."""
+    """A parsed file on its way to settings; `wrong` collects the faults of all its parts, `files` the strategies',
+    `terms` what it says of the instruments' terms."""
 
     document: dict[str, Any]
     directory: Path
@@ -76,9 +79,11 @@ class Document:
             strategies=self._strategies(),
             risk=self._risk(),
             orders=self._orders(),
-            reconcile=self._section(Reconcile, ("reconcile",)),
+            reconcile=self._reconcile(),
             disk=self._section(Disk, ("disk",)),
             quotes=self._section(Recording, ("record",)).quotes,
+            marks=self._section(Marks, ("marks",)),
+            guards=self._section(Guards, ("guards",)),
             instruments=self._instruments(),
         )
 
@@ -178,8 +183,8 @@ class Document:
         """What the engine is told of instruments, of those that are not as any other."""
         found: dict[InstrumentName, InstrumentSettings] = {}
         for name, listing in self.listings.items():
-            told = InstrumentSettings(sharing=listing.sharing, trading_session=listing.trading_session)
-            if told != InstrumentSettings():
+            told = terms_of(listing)
+            if told is not None:
                 found[name] = told
             if listing.sharing is Sharing.EXCLUSIVE:
                 self._check_exclusive(name)
@@ -309,6 +314,17 @@ class Document:
             message = "it must be above send_limit, or what may still leave would be refused as too old"
             self.wrong.append(Wrong(("orders", "expiry"), message))
         return orders
+
+    def _reconcile(self) -> Reconcile:
+        """Tolerances name instruments of the configuration, or assets, which only the venues know."""
+        reconcile: Reconcile = self._section(Reconcile, ("reconcile",))
+        known = self._names("instruments")
+        for name in reconcile.tolerances:
+            misspelt = get_close_matches(name, known, 1, 0.8)
+            if name not in known and misspelt:
+                message = f'there is no instrument "{name}"; did you mean {misspelt[0]}? (an asset is named as it is)'
+                self.wrong.append(Wrong(("reconcile", "tolerances", name), message))
+        return reconcile
 
     def _names(self, section: str) -> tuple[str, ...]:
         value = self._raw((section,))

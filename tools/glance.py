@@ -21,7 +21,7 @@ from engine.runner import Figures
 from engine.state import Recorded, State, results_by_asset
 from engine.system import SystemState, VenueState
 from engine.values import EXACT, SECOND_NS, ZERO, OrderId, StrategyName, VenueName
-from tools.money import Holding, Mark, holdings, middle
+from tools.money import Holding, live_holdings
 from tools.rows import in_order_of_doubt
 
 FILLS_KEPT = 50
@@ -176,7 +176,6 @@ _COUNTED: dict[type[events.Event], str] = {
 
 def glance_of(state: State, market: Market, figures: Figures, witness: Witness, now_ns: int) -> Glance:
     """A look at a run, taken in the thread that changes State: nothing here goes through all closed orders."""
-    marks = {name: Mark(middle(quote), "quote", quote.received_ns) for name, quote in market.quotes.items()}
     return Glance(
         now_ns=now_ns,
         pid=os.getpid(),
@@ -193,7 +192,7 @@ def glance_of(state: State, market: Market, figures: Figures, witness: Witness, 
         quotes=tuple(quote for _, quote in sorted(market.quotes.items())),
         open_orders=tuple(in_order_of_doubt(order for order in state.open_orders() if order.is_open)),
         fills=tuple(witness.fills),
-        positions=tuple(holdings(state, marks)),
+        positions=tuple(live_holdings(state, market, now_ns)),
         trouble=witness.trouble,
         strategies=tuple(sorted(state.settings.strategies)),
         paused_strategies=frozenset(

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from engine import events
+from engine.balances import Funds
 from engine.order import Order
 from engine.state import Recorded, State, execution_key
 from engine.system import Pause, SystemState, VenueState
@@ -205,7 +206,8 @@ def _key(event: events.FillBooked | events.FillCorrected | events.FillBusted | e
 
 
 def position_row(holding: Holding) -> Row:
-    """One of `positions --json`: `fees` are those in the quote asset, `fees_by_asset` all of them."""
+    """One of `positions --json`: `fees` are those in the quote asset, `fees_by_asset` all of them. `stale` where the
+    mark is older than `max_mark_age`."""
     position, mark = holding.position, holding.mark
     return {
         "instrument": holding.instrument,
@@ -221,6 +223,28 @@ def position_row(holding: Holding) -> Row:
         "mark": _text(mark.price) if mark else None,
         "mark_from": mark.source if mark else None,
         "mark_ns": mark.at_ns if mark else None,
+        "stale": holding.is_stale,
+        "funding": _text(position.funding),
+        "multiplier": _text(position.multiplier),
+        "result": _text(holding.result),
+    }
+
+
+def balance_row(funds: Funds, account: str) -> Row:
+    """One of `balances --json`: total, free and locked by the books, and the venue's own figures as last shown."""
+    shown = funds.shown
+    return {
+        "venue": funds.venue,
+        "account": account or None,
+        "asset": funds.asset,
+        "total": _text(funds.total),
+        "free": _text(funds.free),
+        "locked": _text(funds.locked),
+        "unpriced_orders": list(funds.unpriced),
+        "venue_total": _text(funds.shown_total),
+        "venue_free": _text(shown.free) if shown else None,
+        "venue_locked": _text(shown.locked) if shown else None,
+        "shown_ns": funds.shown_ns or None,
     }
 
 

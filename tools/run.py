@@ -45,7 +45,7 @@ from tools.config import Configuration, load_strategies
 from tools.control import ControlServer
 from tools.input_tape import InputTape
 from tools.recheck import recheck
-from tools.start import Found, Opened, check_binding, connect, describe, move_aside, open_journal
+from tools.start import Found, Opened, check_binding, check_listed, connect, describe, move_aside, open_journal
 from tools.version import RELEASE
 
 SNAPSHOT_EVERY = 10_000
@@ -100,6 +100,7 @@ def run(
         venues = connect(configuration, opened.journal)
         descriptions = describe(configuration, venues, opened.state)
         check_binding(configuration, opened.state, descriptions)
+        check_listed(configuration, opened.state, descriptions)
     except BaseException:
         opened.journal.close()
         raise

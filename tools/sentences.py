@@ -153,6 +153,18 @@ def _(event: events.Reconciled) -> str:
 
 
 @tell.register
+def _(event: events.InstrumentChanged) -> str:
+    changes = listed(f"{change.term} was {change.before}, is {change.after}" for change in event.changes)
+    return f"the venue lists other terms: {changes}"
+
+
+@tell.register
+def _(event: events.FundingBooked) -> str:
+    what = "received" if event.amount > 0 else "paid"
+    return f"funding {event.funding_id}: {number(abs(event.amount))} {event.asset} {what}"
+
+
+@tell.register
 def _(event: events.BalanceAdjusted) -> str:
     return f"balance of {event.asset} changed by {number(event.amount)} ({event.reason})"
 

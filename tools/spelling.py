@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from attrs import frozen
+from attrs import fields, frozen
 
+from engine.instrument import InstrumentKind
 from engine.limits import Limits, Measures
 from engine.recent import COUNTED_MOST
 from engine.sessions import TradingSession, time_of_day, zone_of
-from engine.settings import Disk, Evaluate, Mode, Orders, Reconcile, Record, Sharing, StrategySettings
-from engine.values import ONE, Asset, InstrumentName, VenueName, divide, exact
+from engine.settings import (
+    Disk,
+    Evaluate,
+    Guards,
+    InstrumentSettings,
+    Marks,
+    Mode,
+    Orders,
+    Reconcile,
+    Record,
+    Sharing,
+    StrategySettings,
+)
+from engine.values import ONE, SECOND_NS, Asset, InstrumentName, VenueName, divide, exact
 from tools.structure import Check, Spelling, nearest
 
 EVALUATE_ON = ("quote",)
@@ -39,12 +52,27 @@ class Recording:
 
 @frozen(kw_only=True)
 class Listing:
-    """One `[instruments."X"]`: where it is traded, what it is called there, by how many strategies, and when."""
+    """One `[instruments."X"]`: where it is traded, what it is called there, by how many strategies, and when; what is
+    said of its terms must be the venue's word too."""
 
     venue: VenueName
     symbol: str
+    base: str | None = None
+    quote: str | None = None
+    kind: InstrumentKind | None = None
+    tick: Decimal | None = None
+    lot: Decimal | None = None
+    multiplier: Decimal | None = None
+    settlement_asset: str | None = None
+    expiry_ns: int | None = None
     sharing: Sharing = Sharing.SHARED
     trading_session: TradingSession | None = None
+
+
+def terms_of(listing: Listing) -> InstrumentSettings | None:
+    """What a configuration says of an instrument's terms; None where it leaves them all to the venue."""
+    said = InstrumentSettings(**{field.name: getattr(listing, field.name) for field in fields(InstrumentSettings)})
+    return None if said == InstrumentSettings() else said
 
 
 def check_name(name: str) -> None:
@@ -77,6 +105,22 @@ def percentage(value: Any) -> Decimal:
     if not 0 < found < ONE:
         raise ValueError(f'"{value}" is not between 0 and 100 %; write "2%" or "0.02"')
     return found
+
+
+def expiry(value: Any) -> int:
+    """The instant at which a contract ends, in nanoseconds; raises `ValueError` for a time without a zone.
+
+    >>> expiry("2026-12-25T08:00:00Z")
+    1798185600000000000
+    """
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f'"{value}" is not a time; write it as 2026-12-25T08:00:00Z') from None
+    if found.tzinfo is None:
+        raise ValueError(f'"{value}" has no zone; write it as 2026-12-25T08:00:00Z')
+    since = found - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
 
 
 def _positive(value: Any) -> None:
@@ -166,6 +210,12 @@ _POSITIVE: tuple[tuple[type, str], ...] = (
     (Reconcile, "retry_ns"),
     (Reconcile, "answer_limit_ns"),
     (Limits, "max_quote_age_ns"),
+    (Guards, "reject_window_ns"),
+    (Guards, "min_orders"),
+    (Listing, "tick"),
+    (Listing, "lot"),
+    (Listing, "multiplier"),
+    (Marks, "max_mark_age_ns"),
     (Limits, "duplicate_intent_ns"),
     (Limits, "rejects_within_ns"),
     (Limits, "repeated_executions_within_ns"),
@@ -187,6 +237,7 @@ _NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
     (Limits, "max_orders_per_second"),
     (Limits, "max_daily_fees"),
     (Orders, "closed_kept_most"),
+    (Reconcile, "tolerances"),
     (Disk, "min_free_bytes"),
 )
 _OTHERS: dict[tuple[type, str], Check] = {
@@ -213,7 +264,7 @@ _REAL_VENUES = "it belongs to the adapters of real venues, which come in a later
 _OF_REAL_VENUES = ("environment", "rest_url", "stream_url", "ws_api_url", "api_key", "api_secret", "prices_from")
 
 SPELLING = Spelling(
-    names={(StrategySettings, "strategy_class"): "class"},
+    names={(StrategySettings, "strategy_class"): "class", (Listing, "expiry_ns"): "expiry"},
     absent=frozenset({(StrategySettings, "file_hash")}),
     checks={
         **dict.fromkeys(_POSITIVE, _positive),
@@ -225,6 +276,8 @@ SPELLING = Spelling(
         (Limits, "max_slippage"): percentage,
         (Limits, "max_spread"): percentage,
         (Measures, "fee_rate"): percentage,
+        (Guards, "max_reject_rate"): percentage,
+        (Listing, "expiry_ns"): expiry,
     },
     planned={
         (Orders, "on_session_end"): "sessions come in a later release; take the key out",

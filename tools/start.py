@@ -212,6 +212,17 @@ def check_binding(configuration: Configuration, state: State, descriptions: Sequ
             )
 
 
+def check_listed(configuration: Configuration, state: State, descriptions: Sequence[VenueDescription]) -> None:
+    """A symbol that a venue has never listed is a slip of the pen; of one that it lists no more, orders are refused."""
+    for description in descriptions:
+        listed = {instrument.name for instrument in description.instruments}
+        for name, symbol in configuration.venues[description.venue].symbols.items():
+            if name not in listed and name not in state.instruments:
+                raise ConfigurationConflict(
+                    f'[instruments."{name}"]: {description.venue} does not list the symbol {symbol}'
+                )
+
+
 def move_aside(journal: Path) -> Path | None:
     """Move a journal directory, exchange included, to `NAME.1` (or the next free number); deletes nothing."""
     if not journal.exists():

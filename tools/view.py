@@ -24,7 +24,7 @@ from journal.errors import JournalDamaged
 from journal.journal import Reader
 from journal.lock import Owner, is_locked, read_owner
 from journal.snapshot import Snapshot, read_snapshots
-from tools.money import Mark, middle
+from tools.money import Sighting
 
 SNAPSHOTS = "snapshots"
 LOCK = "journal.lock"
@@ -92,20 +92,20 @@ class Source:
             state = fold(state, (recorded,))
         return sorted((archived | state.orders).values(), key=lambda order: (order.intended_seq, order.order_id))
 
-    def marks(self, wanted: Iterable[InstrumentName]) -> dict[InstrumentName, Mark]:
+    def marks(self, wanted: Iterable[InstrumentName]) -> dict[InstrumentName, Sighting]:
         """What each instrument was last seen at: the quote that the newest decision saw, else the newest execution."""
-        found: dict[InstrumentName, Mark] = {}
-        fills: dict[InstrumentName, Mark] = {}
+        found: dict[InstrumentName, Sighting] = {}
+        fills: dict[InstrumentName, Sighting] = {}
         missing = set(wanted)
         for recorded in self._backwards((events.OrderIntended.__name__, events.FillBooked.__name__)):
             if not missing:
                 break
             event = recorded.event
             if isinstance(event, events.OrderIntended) and isinstance(event.seen, Quote):
-                found.setdefault(event.instrument, Mark(middle(event.seen), "quote", recorded.at_ns))
+                found.setdefault(event.instrument, Sighting(recorded.at_ns, quote=event.seen))
                 missing.discard(event.instrument)
             elif isinstance(event, events.FillBooked):
-                fills.setdefault(event.instrument, Mark(event.price, "fill", recorded.at_ns))
+                fills.setdefault(event.instrument, Sighting(recorded.at_ns, price=event.price))
         return fills | found
 
     def _backwards(self, kinds: tuple[str, ...]) -> Iterator[Recorded]:

@@ -152,6 +152,8 @@ class Desk:
         rests = request.price is not None or request.order_type.has_trigger
         costs = [(reserve_of(rules.fees, rules.fee_in, side, price), quantity) for price, quantity in parts]
         asset = instrument.quote if side is Side.BUY else instrument.base
+        if not instrument.is_spot:
+            costs, asset = [(ZERO, quantity) for _price, quantity in parts], instrument.cash
         if sum((each * quantity for each, quantity in costs), ZERO) > self._scribe.state.free(asset):
             raise _Refusal(Reason.INSUFFICIENT_FUNDS)
         return OrderAccepted(
@@ -160,6 +162,7 @@ class Desk:
             quantity=request.quantity, price=request.price, base=instrument.base, quote=instrument.quote,
             reserved_asset=asset, reserved_each=costs[0][0] if rests else ZERO, stop_price=request.stop_price,
             trail=request.trail, good_till_ns=_end_ns(request, at_ns),
+            settles_in=None if instrument.is_spot else instrument.cash, multiplier=instrument.multiplier,
         )  # fmt: skip
 
     # --- changes ------------------------------------------------------------------------------------------------
@@ -202,7 +205,7 @@ class Desk:
         if stop_price is not None and not (stop_price > 0 and instrument.is_on_tick(stop_price)):
             raise _Refusal(Reason.PRICE_OFF_TICK, order)
         quantity = max(request.quantity, order.filled)
-        each = reserve_of(rules.fees, rules.fee_in, order.accepted.side, about)
+        each = reserve_of(rules.fees, rules.fee_in, order.accepted.side, about) if instrument.is_spot else ZERO
         more = each * (quantity - order.filled) - order.locked
         if more > self._scribe.state.free(order.accepted.reserved_asset):
             raise _Refusal(Reason.INSUFFICIENT_FUNDS, order)

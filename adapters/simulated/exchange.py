@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from decimal import Decimal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from adapters.simulated import wire
 from adapters.simulated.desk import Desk
-from adapters.simulated.ledger import Deposited, ExchangeOpened, OrderExpired, TapeStepped
+from adapters.simulated.ledger import Deposited, ExchangeOpened, FundingPaid, OrderExpired, TapeStepped
 from adapters.simulated.market import Instant, Market
 from adapters.simulated.matching import Matching, Rules
 from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import State, fold
-from engine.inputs import Balance, Section
+from engine.inputs import Balance, Section, VenuePosition
 from engine.ports import EventLog
-from engine.values import SECOND_NS, exact_arithmetic, plain
+from engine.values import SECOND_NS, InstrumentName, Side, divide, exact_arithmetic, plain
 
 CATCH_UP_MOST_NS = 600 * SECOND_NS
 """At most this much of the time in which nobody ran the exchange is played."""
@@ -123,10 +124,35 @@ class Exchange:
 
     def _play(self, instant: Instant) -> list[Told]:
         """All that happens at one instant is one commit, so that a restart goes on behind it."""
+        paid = self._pay_funding(instant.at_ns) if self.state.account.contracts else []
         executed = self._matching.rest(instant) if self.state.open else []
         self._scribe.commit()
         self.now_ns = max(self.now_ns, instant.at_ns)
-        return [(instant.at_ns, frame) for frame in (*instant.frames, *executed)]
+        return [(instant.at_ns, frame) for frame in (*instant.frames, *paid, *executed)]
+
+    def _pay_funding(self, at_ns: int) -> list[wire.Funding]:
+        """Payments for the contracts that are held, at each whole interval since the epoch that lies behind now."""
+        before = len(self.state.fundings)
+        for symbol, (rate, every_ns) in self._rules.funding.items():
+            held, mark = self.state.account.contracts.get(symbol), self._middle(symbol)
+            if held is None or not held.quantity or mark is None or at_ns // every_ns == self.now_ns // every_ns:
+                continue
+            amount = plain(-held.quantity * held.multiplier * mark * rate)
+            asset = self._rules.instruments[symbol].cash
+            self._scribe.write(at_ns, FundingPaid(symbol=symbol, asset=asset, amount=amount))
+        return self.state.fundings[before:]
+
+    def _middle(self, symbol: str) -> Decimal | None:
+        bids, asks = self._market.levels(symbol, Side.BUY), self._market.levels(symbol, Side.SELL)
+        return divide(bids[0][0] + asks[0][0], Decimal(2)) if bids and asks else None
+
+    @exact_arithmetic()
+    def transfer(self, request: wire.Transfer, at_ns: int) -> Answer:
+        """A deposit or a withdrawal."""
+        told = self.advance(at_ns)
+        self._scribe.write(self.now_ns, Deposited(asset=request.asset, quantity=request.quantity))
+        self._scribe.commit()
+        return Answer(self.status(), told)
 
     # --- requests -----------------------------------------------------------------------------------------------
 
@@ -171,7 +197,15 @@ class Exchange:
     def account(self, since_ns: int, at_ns: int) -> Answer:
         """Open orders, executions since an instant, balances."""
         told = self.advance(at_ns)
-        return Answer(account_of(self.state, since_ns, self.now_ns), told)
+        found = account_of(self.state, since_ns, self.now_ns)
+        positions = tuple(self._valued(row) for row in found.positions)
+        return Answer(evolve(found, positions=positions) if positions else found, told)
+
+    @exact_arithmetic()
+    def _valued(self, row: VenuePosition) -> VenuePosition:
+        """A position with its result at the mark."""
+        mark, held = self._middle(row.instrument), self.state.account.contracts[row.instrument]
+        return row if mark is None else evolve(row, mark_price=mark, unrealized=held.unrealized(mark))
 
     def account_as_of(self, until_ns: int, since_ns: int) -> wire.AccountAnswer:
         """The account as it stood at an earlier instant, told as if it were now's: what a lagging replica answers."""
@@ -209,5 +243,10 @@ def account_of(state: State, since_ns: int, at_ns: int) -> wire.AccountAnswer:
         sections.append(Section.EXECUTIONS)
     return wire.AccountAnswer(
         orders=tuple(order.row() for order in state.open.values()),
-        executions=tuple(state.executions[first:]), balances=balances, complete=tuple(sections), at_ns=at_ns,
+        executions=tuple(state.executions[first:]), balances=balances, complete=(*sections, Section.POSITIONS),
+        at_ns=at_ns, fundings=tuple(paid for paid in state.fundings if paid.at_ns >= since_ns),
+        positions=tuple(
+            VenuePosition(InstrumentName(symbol), held.quantity, held.average_price)
+            for symbol, held in sorted(state.account.contracts.items())
+        ),
     )  # fmt: skip

@@ -191,6 +191,8 @@ class Gateway:
                 return exchange.step(at_ns)
             case wire.ReadStatus():
                 return Answer(exchange.status(), exchange.advance(at_ns))
+            case wire.Transfer():
+                return exchange.transfer(request, at_ns)
             case wire.SetFaults():
                 return self._change_faults(request, at_ns)
 

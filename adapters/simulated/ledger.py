@@ -10,7 +10,7 @@ from attrs import frozen
 from adapters.simulated.wire import Reason, canonical
 from engine.inputs import RequestKind
 from engine.ports import Draft, Stored
-from engine.values import Asset, ClientOrderId, Liquidity, OrderType, Side, TimeInForce, VenueOrderId
+from engine.values import ONE, Asset, ClientOrderId, Liquidity, OrderType, Side, TimeInForce, VenueOrderId
 
 VERSION = 1
 
@@ -24,10 +24,19 @@ class ExchangeOpened:
 
 @frozen(kw_only=True)
 class Deposited:
-    """The account was given this much of an asset, once."""
+    """The account was given this much of an asset, or below zero it was taken out."""
 
     asset: Asset
     quantity: Decimal
+
+
+@frozen(kw_only=True)
+class FundingPaid:
+    """What the account received (below zero: paid) for holding a contract."""
+
+    symbol: str
+    asset: Asset
+    amount: Decimal
 
 
 @frozen(kw_only=True)
@@ -46,7 +55,8 @@ class TapeStepped:
 
 @frozen(kw_only=True)
 class OrderAccepted:
-    """A new order, whose id is this fact's; each of its leaves locks `reserved_each` of `reserved_asset`."""
+    """A new order, whose id is this fact's; each of its leaves locks `reserved_each` of `reserved_asset`. Where it
+    `settles_in` an asset it is a contract's."""
 
     symbol: str
     client_order_id: ClientOrderId
@@ -63,6 +73,8 @@ class OrderAccepted:
     stop_price: Decimal | None = None
     trail: Decimal | None = None
     good_till_ns: int | None = None
+    settles_in: Asset | None = None
+    multiplier: Decimal = ONE
 
 
 @frozen(kw_only=True)
@@ -133,14 +145,14 @@ class OrderReplaced:
 
 Fact = (
     ExchangeOpened | Deposited | TapeStarted | TapeStepped | OrderAccepted | OrderRefused | OrderExecuted
-    | OrderCanceled | OrderExpired | OrderReplaced | OrderTriggered | StopMoved
+    | OrderCanceled | OrderExpired | OrderReplaced | OrderTriggered | StopMoved | FundingPaid
 )  # fmt: skip
 
 _KINDS: dict[str, type[Fact]] = {
     kind.__name__: kind
     for kind in (
         ExchangeOpened, Deposited, TapeStarted, TapeStepped, OrderAccepted, OrderRefused, OrderExecuted, OrderCanceled,
-        OrderExpired, OrderReplaced, OrderTriggered, StopMoved,
+        OrderExpired, OrderReplaced, OrderTriggered, StopMoved, FundingPaid,
     )
 }  # fmt: skip
 

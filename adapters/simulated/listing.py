@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
-from engine.instrument import Instrument
-from engine.values import ONE, ZERO, Asset, InstrumentName, VenueName, exact, plain
+from engine.instrument import Instrument, InstrumentKind
+from engine.values import ONE, SECOND_NS, ZERO, Asset, Duration, InstrumentName, VenueName, exact, plain
 
 OPENING_QUOTE = Decimal(100_000)
 _Value = TypeVar("_Value", Decimal, int)
@@ -18,12 +19,24 @@ _MOST_TIMES_PRICE = 100
 _QUOTES = ("USDT", "USDC", "FDUSD", "USD", "EUR", "GBP")
 
 
+def _read_time(value: Any) -> int | None:
+    """Nanoseconds since the epoch of a written time; raises `ValueError` where it has no zone."""
+    if value is None or isinstance(value, int):
+        return value
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    if found.tzinfo is None:
+        raise ValueError(f"{value} has no zone; write it as 2026-12-25T08:00:00Z")
+    return int(found.timestamp()) * SECOND_NS
+
+
 @frozen(kw_only=True)
 class Listing:
     """What a configuration may say of a symbol; None is the default for that symbol.
 
     `price` is around where the generated market moves, `displayed` the quantity it shows at a level (and the size of
-    quotes that are made from candles or trades), `volatility_ppm` its movement in a tenth of a second.
+    quotes that are made from candles or trades), `volatility_ppm` its movement in a tenth of a second. A contract
+    (`kind` other than spot) locks no margin here; with a `funding_rate` its holders pay or receive that fraction of
+    what they hold, `funding_every`, while the exchange runs. `expiry` is a time such as 2026-12-25T08:00:00Z.
     """
 
     base: str | None = None
@@ -38,6 +51,13 @@ class Listing:
     price: Decimal | None = None
     displayed: Decimal | None = None
     volatility_ppm: int | None = None
+    kind: InstrumentKind = InstrumentKind.SPOT
+    multiplier: Decimal = ONE
+    settlement_asset: str | None = None
+    expiry: Any = field(default=None, converter=_read_time)
+    is_halted: bool = False
+    funding_rate: Decimal | None = None
+    funding_every_ns: Duration = Duration(8 * 3600 * SECOND_NS)
 
 
 @frozen(kw_only=True)
@@ -48,6 +68,8 @@ class Terms:
     price: Decimal
     displayed: Decimal
     volatility_ppm: int
+    funding_rate: Decimal | None = None
+    funding_every_ns: int = 8 * 3600 * SECOND_NS
 
     def __attrs_post_init__(self) -> None:
         for number in (self.instrument.tick, self.instrument.lot, self.price, self.displayed):
@@ -83,7 +105,10 @@ def terms(symbol: str, said: Listing = Listing()) -> Terms:
             max_quantity=_first(said.max_quantity, plain(lot * _MOST_LOTS)),
             min_price=_first(said.min_price, tick), max_price=_first(said.max_price, price * _MOST_TIMES_PRICE),
             min_notional=known.min_notional if said.min_notional is None else said.min_notional,
+            kind=said.kind, multiplier=said.multiplier, expiry_ns=said.expiry, is_halted=said.is_halted,
+            settlement_asset=None if said.settlement_asset is None else Asset(said.settlement_asset),
         ),
+        funding_rate=said.funding_rate, funding_every_ns=said.funding_every_ns,
         price=price,
         displayed=_first(said.displayed, known.displayed, Decimal(100)),
         volatility_ppm=_first(said.volatility_ppm, known.volatility_ppm, 100),
@@ -112,15 +137,17 @@ def _split(symbol: str) -> tuple[str, str]:
 
 
 def opening_balances(said: Mapping[str, Decimal], traded: Iterable[Terms]) -> dict[Asset, Decimal]:
-    """What the account begins with: what was said, else 100,000 of each quote asset and as much worth of each base.
+    """What the account begins with: what was said, else 100,000 of each quote asset and as much worth of each base
+    that is traded itself.
 
     >>> opening_balances({}, [terms("ETHUSDT")])
     {'USDT': Decimal('100000'), 'ETH': Decimal('33')}
     """
     balances: dict[Asset, Decimal] = {}
     for each in traded:
-        balances.setdefault(each.instrument.quote, OPENING_QUOTE)
-        balances.setdefault(each.instrument.base, max(ONE, OPENING_QUOTE // each.price))
+        balances.setdefault(each.instrument.cash, OPENING_QUOTE)
+        if each.instrument.is_spot:
+            balances.setdefault(each.instrument.base, max(ONE, OPENING_QUOTE // each.price))
     if said:
         return dict.fromkeys(balances, ZERO) | {Asset(asset): exact(amount) for asset, amount in said.items()}
     return balances

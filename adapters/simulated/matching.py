@@ -23,7 +23,7 @@ _SIDES = (Side.BUY, Side.SELL)
 
 @frozen(kw_only=True)
 class Rules:
-    """What is traded, what it costs, and what an account begins with."""
+    """What is traded, what it costs, what an account begins with; `funding` is each contract's rate and interval."""
 
     instruments: Mapping[str, Instrument]
     fees: FeeRates = field(factory=FeeRates)
@@ -32,6 +32,7 @@ class Rules:
     balances: Mapping[Asset, Decimal] = field(factory=dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
+    funding: Mapping[str, tuple[Decimal, int]] = field(factory=dict)
 
 
 class Matching:
@@ -129,7 +130,7 @@ class Matching:
         trades = self.trades(terms.symbol, terms.side, order.leaves, order.price)
         each = (reserve_of(self._rules.fees, self._rules.fee_in, terms.side, trade.price) for trade in trades)
         cost = sum((price * trade.quantity for price, trade in zip(each, trades, strict=True)), ZERO)
-        if cost > state.free(terms.reserved_asset) + order.locked:
+        if terms.settles_in is None and cost > state.free(terms.reserved_asset) + order.locked:
             self._scribe.write(at_ns, OrderExpired(venue_order_id=venue_order_id))
             return [Expired(**order.head(at_ns), filled=order.filled)]
         return [*self.take(venue_order_id, trades, at_ns)]

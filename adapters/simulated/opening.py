@@ -47,6 +47,7 @@ def open_gateway(
         fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
         balances=opening_balances(options.balances, traded.values()), order_types=options.order_types,
         times_in_force=options.times_in_force,
+        funding={s: (each.funding_rate, each.funding_every_ns) for s, each in traded.items() if each.funding_rate},
     )  # fmt: skip
     exchange = Exchange(log, market, rules, identity=identity or secrets.token_hex(4), at_ns=at_ns)
     return Gateway(exchange, options.latency_ns, options.faults)

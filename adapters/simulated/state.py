@@ -17,6 +17,7 @@ from adapters.simulated.ledger import (
     Deposited,
     ExchangeOpened,
     Fact,
+    FundingPaid,
     OrderAccepted,
     OrderCanceled,
     OrderExecuted,
@@ -29,7 +30,7 @@ from adapters.simulated.ledger import (
     TapeStepped,
     fact_of,
 )
-from adapters.simulated.wire import Executed, OrderRow
+from adapters.simulated.wire import Executed, Funding, OrderRow
 from engine.inputs import VenueStatus
 from engine.ports import Stored
 from engine.values import ZERO, Asset, ClientOrderId, ExecId, VenueOrderId, exact_arithmetic, plain
@@ -129,6 +130,7 @@ class State:
     ids: dict[ClientOrderId, VenueOrderId] = Factory(dict)
     books: dict[str, RestingBook] = Factory(dict)
     executions: list[Executed] = Factory(list)
+    fundings: list[Funding] = Factory(list)
     forgotten_ns: int = -1
     taken: dict[str, Taken] = Factory(dict)
 
@@ -198,6 +200,9 @@ def apply(state: State, seq: int, at_ns: int, fact: Fact) -> None:
             state.refused += 1
         case Deposited():
             state.account.add(fact.asset, fact.quantity)
+        case FundingPaid():
+            state.account.add(fact.asset, fact.amount)
+            state.fundings.append(Funding(fact.symbol, f"f{seq}", fact.asset, fact.amount, at_ns))
         case TapeStarted():
             state.tape, state.steps = fact, 0
         case TapeStepped():
@@ -237,7 +242,10 @@ def _execute(state: State, seq: int, at_ns: int, fact: OrderExecuted) -> None:
         **order.head(at_ns), exec_id=ExecId(f"x{seq}"), side=terms.side, quantity=fact.quantity, price=fact.price,
         fee=fact.fee, fee_asset=fact.fee_asset, liquidity=fact.liquidity,
     )  # fmt: skip
-    state.account.trade(terms.base, terms.quote, executed)
+    if terms.settles_in is None:
+        state.account.trade(terms.base, terms.quote, executed)
+    else:
+        state.account.trade_contract(terms, executed)
     _take(state, terms.symbol, fact)
     _remember(state, executed)
     filled = plain(order.filled + fact.quantity)

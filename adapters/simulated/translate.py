@@ -11,7 +11,6 @@ from adapters.simulated import wire
 from engine import inputs, outbox
 from engine.capabilities import AbsencePolicy, Capabilities, ClientIds, Source, VenueDescription
 from engine.inputs import Input, Refusal, RequestKind
-from engine.ports import VenueUnreachable
 from engine.values import (
     MILLISECOND_NS,
     ClientOrderId,
@@ -90,12 +89,12 @@ class Translator:
         return tuple(self._names)
 
     def describe(self, welcome: wire.Welcome) -> VenueDescription:
-        """The venue as the engine wants to know it; raises `VenueUnreachable` where a symbol is not traded there."""
+        """The venue as the engine wants to know it; a symbol that is not traded there is not in it."""
         traded = {instrument.symbol: instrument for instrument in welcome.instruments}
-        if missing := [symbol for symbol in self._names if symbol not in traded]:
-            raise VenueUnreachable(f"the simulated exchange does not trade {', '.join(missing)}")
         instruments = tuple(
-            evolve(traded[symbol], name=name, venue=self._venue) for symbol, name in self._names.items()
+            evolve(traded[symbol], name=name, venue=self._venue)
+            for symbol, name in self._names.items()
+            if symbol in traded
         )
         can = evolve(CAPABILITIES, order_types=welcome.order_types, times_in_force=welcome.times_in_force)
         return VenueDescription(self._venue, "simulated", welcome.account, can, ABSENCE, instruments)
@@ -171,6 +170,8 @@ class Translator:
                 return evolve(frame, instrument=self._name(frame.instrument), received_ns=received_ns)
             case wire.Executed():
                 return self._trade(frame)
+            case wire.Funding():
+                return self._funding(frame)
             case wire.Refused():
                 return self._refused(frame)
             case wire.OrderRow():
@@ -195,6 +196,12 @@ class Translator:
         return inputs.Trade(
             **self._told(frame), exec_id=frame.exec_id, side=frame.side, quantity=frame.quantity, price=frame.price,
             fee=frame.fee, fee_asset=frame.fee_asset, liquidity=frame.liquidity,
+        )  # fmt: skip
+
+    def _funding(self, frame: wire.Funding) -> inputs.FundingReported:
+        return inputs.FundingReported(
+            venue=self._venue, instrument=self._name(frame.symbol), funding_id=frame.funding_id, asset=frame.asset,
+            amount=frame.amount, transact_ns=frame.at_ns, raw=_raw(frame),
         )  # fmt: skip
 
     def _refused(self, frame: wire.Refused) -> Input:
@@ -222,6 +229,8 @@ class Translator:
             venue=self._venue, asked_seq=request.seq, asked_ns=request.at_ns, taken_ns=answer.at_ns,
             complete=answer.complete, open_orders=tuple(self._row(row) for row in answer.orders),
             executions=tuple(self._trade(executed) for executed in answer.executions), balances=answer.balances,
+            positions=tuple(evolve(row, instrument=self._name(row.instrument)) for row in answer.positions),
+            fundings=tuple(self._funding(paid) for paid in answer.fundings),
         )  # fmt: skip
 
     def _told(self, frame: wire.OrderFrame) -> _Head:
@@ -253,5 +262,5 @@ class Translator:
         return self._names.get(symbol, InstrumentName(symbol))
 
 
-def _raw(frame: wire.Message | wire.OrderFrame) -> str:
+def _raw(frame: wire.Message | wire.OrderFrame | wire.Funding) -> str:
     return wire.encode(frame)[:RAW_MOST]

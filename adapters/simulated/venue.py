@@ -282,6 +282,7 @@ class SimulatedVenue:
                 self._welcome_ns = self._clock()
                 self._measure_ns, self._is_welcome = self._welcome_ns + CLOCK_EVERY_NS, True
         if isinstance(frame, wire.Welcome):
+            self._tell(inputs.VenueDescribed(self._translator.describe(frame)))
             self._tell(inputs.VenueConnected(self._name))
         if isinstance(frame, (wire.Welcome, wire.Status)):
             now_ns = self._clock()

@@ -22,6 +22,7 @@ from engine.inputs import (
     RequestKind,
     Section,
     TradeTick,
+    VenuePosition,
     VenueStatus,
 )
 from engine.instrument import Instrument
@@ -129,6 +130,14 @@ class ReadLedger:
 
 
 @frozen
+class Transfer:
+    """A deposit, or with a negative quantity a withdrawal, beside all trading: a balance moves without an execution."""
+
+    asset: Asset
+    quantity: Decimal
+
+
+@frozen
 class ReadStatus:
     """How the market's data goes: records played, bad lines, the tape's end."""
 
@@ -146,7 +155,9 @@ class SetFaults:
 
 
 OrderRequest = Place | Cancel | Replace
-Ask = Hello | Place | Cancel | Replace | Query | ReadAccount | ReadLedger | ReadStatus | Step | SetFaults
+Ask = (
+    Hello | Place | Cancel | Replace | Query | ReadAccount | ReadLedger | ReadStatus | Step | SetFaults | Transfer
+)  # fmt: skip
 
 
 # --- replies and stream -----------------------------------------------------------------------------------------
@@ -228,6 +239,17 @@ class Triggered(OrderFrame):
     """The market has come to the order's stop price: it trades from here on."""
 
 
+@frozen
+class Funding:
+    """What the account received (below zero: paid) for holding a contract."""
+
+    symbol: str
+    funding_id: str
+    asset: Asset
+    amount: Decimal
+    at_ns: int
+
+
 @frozen(kw_only=True)
 class OrderRow(OrderFrame):
     """An order as it stands."""
@@ -260,6 +282,8 @@ class AccountAnswer:
     balances: tuple[Balance, ...]
     complete: tuple[Section, ...]
     at_ns: int
+    positions: tuple[VenuePosition, ...] = ()
+    fundings: tuple[Funding, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -276,7 +300,7 @@ class Welcome:
 
 @frozen(kw_only=True)
 class Status:
-    """Answer to `ReadStatus`, `Step` and `SetFaults`."""
+    """Answer to `ReadStatus`, `Step`, `SetFaults` and `Transfer`."""
 
     at_ns: int
     records: int = 0
@@ -299,7 +323,7 @@ class Notice:
 
 
 MarketFrame = Quote | TradeTick | BookSnapshot | BookDelta
-StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered
+StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered | Funding
 Reply = (
     Accepted | Refused | CancelTaken | ReplaceTaken | OrderAnswer | AccountAnswer | Welcome | Status | Failed
 )  # fmt: skip
@@ -309,7 +333,7 @@ Message = Ask | Frame
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
-        Hello, Place, Cancel, Replace, Query, ReadAccount, ReadLedger, ReadStatus, Step, SetFaults,
+        Hello, Place, Cancel, Replace, Query, ReadAccount, ReadLedger, ReadStatus, Step, SetFaults, Transfer, Funding,
         Accepted, Refused, CancelTaken, ReplaceTaken, Executed, Canceled, Expired, Replaced, Triggered, OrderAnswer,
         AccountAnswer, Welcome, Status, Failed, Notice, Quote, TradeTick, BookSnapshot, BookDelta,
     )

@@ -50,7 +50,7 @@ def d(number: str | int) -> Decimal:
     return Decimal(number)
 
 
-def instrument(name: InstrumentName, base: str, **bounds: Decimal) -> Instrument:
+def instrument(name: InstrumentName, base: str, **bounds: Any) -> Instrument:
     """An instrument with a coarse grid."""
     return Instrument(
         name, VENUE, name.replace("-", ""), Asset(base), Asset("USDT"), tick=d("0.5"), lot=d("0.1"), **bounds

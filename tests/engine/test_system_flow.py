@@ -19,7 +19,7 @@ from engine.settings import OnDrift, OnStop, Reconcile, Settings
 from engine.system import SYSTEM, VENUE, SystemState, VenueState
 from engine.system_decision import STARTS_WITHOUT_TRADING_MOST
 from engine.values import SECOND_NS, ClientOrderId, Side, VenueName, VenueOrderId
-from tests.engine.bench import BTC, DESCRIPTION, ETH, SETTINGS, Bench, d, kinds
+from tests.engine.bench import ALL_SECTIONS, BTC, DESCRIPTION, ETH, SETTINGS, Bench, d, kinds
 from tests.engine.bench import VENUE as SIM
 from tests.engine.world import LONG_NS, ScriptedVenue, World, one_order
 
@@ -116,10 +116,10 @@ def test_nothing_leaves_before_trading() -> None:
     assert world.venue.take(SubmitOrder) == []
 
 
-@pytest.mark.parametrize("missing", Section)
+@pytest.mark.parametrize("missing", ALL_SECTIONS)
 def test_an_incomplete_first_snapshot_does_not_open_the_door(missing: Section) -> None:
     world = World(start=False)
-    world.venue.complete = tuple(section for section in Section if section is not missing)
+    world.venue.complete = tuple(section for section in ALL_SECTIONS if section is not missing)
     world.start()
     assert system(world) == "reconciling"
     world.wait(2 * SECOND_NS)
@@ -486,8 +486,22 @@ def test_a_difference_counts_when_it_is_seen_twice() -> None:
     world = drifting(OnDrift.PAUSE)
     assert kinds(look(world)) == ["Reconciled"]
     assert (world.state.pauses, system(world)) == ({}, "trading")
-    assert kinds(look(world)) == ["TradingPaused", "Reconciled", "SystemChanged"]
-    assert [pause.reason for pause in world.state.pauses.values()] == ["position_drift"]
+    assert kinds(look(world)) == ["AnomalyRecorded", "TradingPaused", "Reconciled"]
+    assert [(pause.scope, pause.subject, pause.reason) for pause in world.state.pauses.values()] == [
+        ("instrument", BTC, "position_drift")
+    ]
+    assert system(world) == "trading"  # what the venue's other instruments are traded on is not touched
+    world.balance("5", "100000")
+    look(world)
+    assert world.state.pauses == {}
+
+
+def test_what_is_paid_with_concerns_the_whole_account() -> None:
+    world = drifting(OnDrift.PAUSE)
+    world.balance("5", "99990")
+    look(world)
+    assert kinds(look(world)) == ["AnomalyRecorded", "TradingPaused", "Reconciled", "SystemChanged"]
+    assert [(pause.scope, pause.subject) for pause in world.state.pauses.values()] == [("venue", SIM)]
     assert (system(world), world.state.system_reason) == ("paused", "position_drift")  # the one venue there is
     world.balance("5", "100000")
     look(world)

@@ -34,11 +34,11 @@ READING_ORDER = """
     values token instrument capabilities instructions sessions limits settings tables order_tables order ticks reports
     inputs order_events events
     system position account
-    state recent appliers order_keeping intent_booking order_booking system_booking fold
-    book bars indicators market
+    state recent appliers money_booking order_keeping intent_booking order_booking system_booking fold
+    book bars indicators market marks equity balances
     strategy strategies
-    pricing reasons depth sight worth flow exposure funds loss order_limits risk reconciliation
-    order_guards order_effects order_decision system_decision operator_decision trips desk
+    pricing reasons depth sight worth flow exposure funds loss order_limits registry risk reconciliation
+    order_guards order_effects drift funding guards order_decision system_decision operator_decision trips desk
     intent_decision held_decision style_decision strategy_decision decision
     outbox ports codec input_codec recall
     inbox runner

@@ -58,7 +58,9 @@ def test_further_03_a_difference_stops_trading_until_it_is_gone() -> None:
         world.answer_snapshots()
         if number:
             world.quote(str(90 + number))
-    assert [(pause.reason, str(pause.scope)) for pause in world.state.pauses.values()] == [("position_drift", "venue")]
+    assert [(pause.reason, str(pause.scope)) for pause in world.state.pauses.values()] == [
+        ("position_drift", "instrument")
+    ]
     assert world.venue.take(SubmitOrder) == []
     world.balance("5", "100000")
     world.wait(EVERY_NS)

@@ -162,8 +162,8 @@ class Author:
             events.FillBooked(
                 order_id=token, exec_id=execution, venue=order.venue, instrument=order.instrument,
                 strategy=order.strategy, side=order.side, quantity=Decimal(quantity), price=Decimal(price),
-                fee=None if fee is None else Decimal(fee), fee_asset=USDT if fee is not None else None,
-                liquidity=Liquidity.TAKER, **changes,
+                fee=None if fee is None else Decimal(fee), liquidity=Liquidity.TAKER,
+                **({"fee_asset": USDT if fee is not None else None} | changes),
             )
         )  # fmt: skip
         return execution

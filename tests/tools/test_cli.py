@@ -20,7 +20,7 @@ from tools import document
 from tools.cli import EXIT_INTERRUPTED, cli, run_command
 
 ROOT = Path(__file__).parents[2]
-READING = ("status", "orders", "fills", "positions", "events", "verify")
+READING = ("status", "orders", "fills", "positions", "balances", "events", "verify")
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,7 @@ def test_the_picture_at_80_by_24(glance: Glance) -> None:
         "BTC-USDT   60000.5 / 60001.5",
         "strategies cross\n",
         "POSITIONS  quantity",
-        "all: +3.71 USDT",
+        "all: +3.70 USDT",
         "ORDERS     3 open, 1 in doubt; sent 5, canceled 1, rejected 1, denied 1",
         "buy   0.01  BTC-USDT  at 60000  100 ms  in doubt\n",
         "sell  0.01  BTC-USDT  at 61000   1.1 s  filled 0.004, cancel",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+from .contract import NOTHING, Net, executed
 from .form import Chain, Row
 from .order import BREACH, LEADS, LIVE, MAY, SENT, SIGN, VERSIONS, ZERO, Order
 
@@ -14,7 +15,8 @@ TOKEN = re.compile(r"(h[0-9a-z]{15})(?:-[0-9a-z]{1,19})?")
 DOORS = {("starting", "reconciling"), ("reconciling", "trading"), ("reconciling", "paused"), ("trading", "paused"),
          ("trading", "reconciling"), ("paused", "reconciling")}  # fmt: skip
 SILENT = frozenset(
-    "ConfigurationAdopted StateDigested SnapshotMissed AccountSeen StrategyAdvanced StrategyFailed EquityMarked".split()
+    "ConfigurationAdopted StateDigested SnapshotMissed AccountSeen StrategyAdvanced StrategyFailed EquityMarked "
+    "InstrumentChanged".split()
 )
 
 
@@ -31,6 +33,8 @@ class Journal:
         self.requests, self.fills = dict[str, tuple[Order, int]](), set[tuple[str, ...]]()
         self.positions = defaultdict[tuple[str, str], Decimal](Decimal)
         self.balances = defaultdict[tuple[str, str], Decimal](Decimal)
+        self.nets = defaultdict[str, Net](lambda: NOTHING)
+        self.fundings = set[tuple[str, ...]]()
         self.instruments, self.venues = dict[str, Row](), dict[str, Row]()
         self.ready, self.opened_ns, self.snapshot_ns = dict[str, bool](), dict[str, int](), dict[str, int]()
         self.pauses, self.missed = dict[tuple[str, ...], tuple[bool, str]](), set[str]()
@@ -216,10 +220,27 @@ class Journal:
             return
         terms, quantity = self.instruments[order.instrument], Decimal(fill["quantity"]) * order.sign * sign
         self.positions[order.instrument, order.strategy] += quantity
-        self.balances[order.venue, terms["base"]] += quantity
-        self.balances[order.venue, terms["quote"]] -= quantity * Decimal(fill["price"])
+        if terms.get("kind", "spot") == "spot":
+            self.balances[order.venue, terms["base"]] += quantity
+            self.balances[order.venue, terms["quote"]] -= quantity * Decimal(fill["price"])
+        else:
+            self._move_contract(order, terms, quantity, Decimal(fill["price"]) * Decimal(terms["multiplier"]))
         if fill["fee"] is not None:
             self.balances[order.venue, fill["fee_asset"]] -= sign * Decimal(fill["fee"])
+
+    def _move_contract(self, order: Order, terms: Row, quantity: Decimal, price: Decimal) -> None:
+        """A contract moves no asset but what it realises, by the average of the account's net position."""
+        self.nets[order.instrument], gained = executed(self.nets[order.instrument], quantity, price)
+        self.balances[order.venue, terms["settlement_asset"] or terms["quote"]] += gained
+
+    def _fund(self, body: Row) -> None:
+        """O3: a payment once, and its shares are the whole of it."""
+        key = (body["venue"], body["instrument"], body["funding_id"])
+        shares = [Decimal(share) for share in body["shares"].values()]
+        if key in self.fundings or (shares and sum(shares, ZERO) != Decimal(body["amount"])):
+            self.tell("O3", f"funding {body['funding_id']} is booked before, or its shares are not the whole")
+        self.fundings.add(key)
+        self.balances[body["venue"], body["asset"]] += Decimal(body["amount"])
 
     def _leave_doubt(self, order: Order, kind: str, body: Row) -> None:
         """O7: only by what the venue said, by a proof of absence, or by hand."""
@@ -302,14 +323,14 @@ class Journal:
                 if body["ready"] and "executions" in body["complete"]:
                     self.snapshot_ns[venue] = body["taken_ns"]
             case "AccountOpened":
-                self.opened_ns[venue] = body["taken_ns"]
-                for each in body["balances"]:
-                    self.balances[venue, each["asset"]] = Decimal(each["free"]) + Decimal(each["locked"])
+                self._open(venue, body)
             case "BalanceAdjusted":
                 self.balances[venue, body["asset"]] += Decimal(body["amount"])
             case "PositionAdjusted":
                 self.positions[body["instrument"], body["strategy"]] += Decimal(body["quantity"])
-                self.balances[venue, self.instruments[body["instrument"]]["base"]] += Decimal(body["quantity"])
+                self._adjust(venue, body)
+            case "FundingBooked":
+                self._fund(body)
             case "ClockJumped":
                 self.jumps_ns += abs(body["jump_ns"])
             case "AnomalyRecorded":
@@ -325,6 +346,25 @@ class Journal:
         if body["action"] != "pause":
             self._owe("O4", f"the limit {key} kills, and not everything is paused", "paused", "all", "", "kill")
             self.flatten = body["action"] == "kill_and_flatten"
+
+    def _open(self, venue: str, body: Row) -> None:
+        self.opened_ns[venue] = body["taken_ns"]
+        for each in body["balances"]:
+            self.balances[venue, each["asset"]] = Decimal(each["free"]) + Decimal(each["locked"])
+        for each in body.get("positions", ()):
+            name, held = each["instrument"], Decimal(each["quantity"])
+            self.positions[name, ""] = held
+            cost = held * Decimal(each["average_price"] or 0) * Decimal(self.instruments[name]["multiplier"])
+            self.nets[name] = held, cost
+
+    def _adjust(self, venue: str, body: Row) -> None:
+        terms, quantity = self.instruments[body["instrument"]], Decimal(body["quantity"])
+        if terms.get("kind", "spot") == "spot":
+            self.balances[venue, terms["base"]] += quantity
+        else:
+            held, cost = self.nets[body["instrument"]]
+            value = quantity * Decimal(body["price"] or 0) * Decimal(terms["multiplier"])
+            self.nets[body["instrument"]] = held + quantity, cost + value
 
     def books(self) -> Row:
         """What the journal amounts to, for whoever wants to compare: positions, balances, what is executed."""

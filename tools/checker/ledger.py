@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+from .contract import NOTHING, Net, executed
 from .form import Chain, Row
 from .journal import Journal
 from .order import SIGN, ZERO
@@ -30,6 +31,7 @@ class Ledger:
         self.notes, self.is_settled = notes, is_settled
         self.venue, self.opened_ns, self.known_ns = "", 0, 0
         self.orders, self.accepted, self.executed = dict[str, Row](), Counter[str](), set[str]()
+        self.nets = defaultdict[str, Net](lambda: NOTHING)
         self.totals, self.unknown, self.fresh = defaultdict[str, Decimal](Decimal), list[str](), set[str]()
 
     def take(self, row: Row) -> None:
@@ -50,6 +52,8 @@ class Ledger:
                 self.venue = ours[0] if ours else next(iter(self.journal.venues), "")
                 self.opened_ns = self.journal.opened_ns.get(self.venue, 0)
                 self.known_ns = self.journal.snapshot_ns.get(self.venue, 0)
+            case "FundingPaid":
+                self.totals[body["asset"]] += Decimal(body["amount"])
             case "Deposited":
                 self.totals[body["asset"]] += Decimal(body["quantity"])
             case "OrderAccepted":
@@ -96,8 +100,13 @@ class Ledger:
         order["filled"] += Decimal(body["quantity"])
         order["open"] = order["filled"] < Decimal(order["quantity"])
         signed = Decimal(body["quantity"]) * SIGN[order["side"]]
-        self.totals[order["base"]] += signed
-        self.totals[order["quote"]] -= signed * Decimal(body["price"])
+        if order.get("settles_in") is None:
+            self.totals[order["base"]] += signed
+            self.totals[order["quote"]] -= signed * Decimal(body["price"])
+        else:
+            price = Decimal(body["price"]) * Decimal(order["multiplier"])
+            self.nets[order["symbol"]], gained = executed(self.nets[order["symbol"]], signed, price)
+            self.totals[order["settles_in"]] += gained
         self.totals[body["fee_asset"]] -= Decimal(body["fee"])
         name, ours = f"x{row['seq']}", order["ours"]
         self.executed.add(name)

@@ -183,7 +183,7 @@ def _executions_differ(found: Evidence, venue: VenueName, book: Book) -> Iterato
 
 
 def _balances_differ(state: State, venue: VenueName, book: Book) -> Iterator[str]:
-    drift = next((p.detail for p in state.pauses.values() if p.reason == "position_drift" and p.subject == venue), "")
+    drift = "; ".join(pause.detail for pause in state.pauses.values() if pause.reason == "position_drift")
     for asset, total in book.state.account.totals.items():
         if f"{asset}: the venue has {total}," in drift:
             continue  # an account that was opened by snapshots that lied: noticed, and paused until somebody has looked

@@ -60,7 +60,7 @@ def test_it_connects_measures_the_clock_and_streams_under_our_names() -> None:
         quote = engine.wait(inputs.Quote, lambda quote: quote.instrument == BTC)
         engine.wait(inputs.TradeTick)
         engine.wait(inputs.Quote, lambda quote: quote.instrument == InstrumentName("ETH-USDT"))
-    assert names(engine.seen[:2]) == ["VenueConnected", "ClockMeasured"]
+    assert names(engine.seen[:3]) == ["VenueDescribed", "VenueConnected", "ClockMeasured"]
     clock = engine.wait(inputs.ClockMeasured)
     assert clock.round_trip_ns >= 2 * MILLISECOND_NS
     assert abs(clock.offset_ns) <= clock.round_trip_ns
