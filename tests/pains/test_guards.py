@@ -156,10 +156,31 @@ def test_refusals_of_several_strategies_pause_the_venue() -> None:
     assert ("venue", VENUE, "max_reject_rate") in pauses(world)
 
 
-def test_just_below_the_rate_nothing_follows() -> None:
-    """Three of four, with 75 % allowed; and three of three with four orders as the least."""
+def by_turns(most: int) -> Any:
+    """Orders that rest far below the market, and orders that are refused, by turns."""
+
+    def script(callback: str, context: Context, argument: Any) -> Answers:
+        asked = context.memory.get("asked", 0)
+        if callback == "on_quote" and asked < most:
+            context.memory["asked"] = asked + 1
+            quantity = "100" if asked % 2 else "0.001"
+            return [Intent(instrument=BTC, side=Side.BUY, quantity=quantity, price="30000")]
+        return None
+
+    return script
+
+
+def test_just_at_the_rate_nothing_follows() -> None:
+    """Half of them refused where half may be; and one more is one too many."""
+    world = refusing({ONE: by_turns(6)}, "0.5", 4)
+    assert len(list(told(world, events.OrderRejected))) == 3
+    assert pauses(world) == []
+    assert pauses(refusing({ONE: by_turns(6)}, "0.49", 4)) == [("strategy", ONE, "max_reject_rate")]
+
+
+def test_fewer_orders_than_the_least_are_no_rate() -> None:
     assert pauses(refusing({ONE: refused(3)}, "0.5", 4)) == []
-    assert pauses(refusing({ONE: refused(4)}, "0.99", 4)) == [("strategy", ONE, "max_reject_rate")]
+    assert pauses(refusing({ONE: refused(4)}, "0.5", 4)) == [("strategy", ONE, "max_reject_rate")]
 
 
 # --- contracts --------------------------------------------------------------------------------------------------
@@ -196,6 +217,19 @@ def test_a_contract_is_booked_as_the_exchange_books_it() -> None:
     assert sum(p.funding for p in by_strategy.values()) == sum(event.amount for event in booked)
     assert by_strategy[ONE].funding < 0 < by_strategy[OTHER].funding  # the long pays, the short receives
     assert pauses(world) == []
+
+
+def test_funding_that_was_paid_while_nobody_ran_is_booked_once() -> None:
+    """The frame is lost with the engine; the snapshot has it, each time again."""
+    world = perpetual({ONE: once(Side.BUY, "5")})
+    run_for(world, 5)
+    world.kill_engine(25 * SECOND_NS)
+    run_for(world, 40)
+    exchange = world.floor.gateway._exchange  # type: ignore[union-attr]
+    booked = [event.funding_id for event in told(world, events.FundingBooked)]
+    assert booked == [paid.funding_id for paid in exchange.state.fundings]
+    assert len(booked) >= 4
+    assert finish(world) == []
 
 
 def test_a_contract_that_the_exchange_holds_otherwise_is_paused_by_itself() -> None:
