@@ -18,7 +18,8 @@ class Funds:
 
     `locked` is what open orders may still take of it, those in doubt at their worst, without fees; orders that have no
     price to reckon by are named in `unpriced`. `shown` is the venue's own figure, as seen at `shown_ns` (None and 0
-    where it has shown none).
+    where it has shown none); `differs` where the last comparison found that it is not the books' and nothing explains
+    it. A figure from before the last execution is another one and does not differ.
     """
 
     venue: VenueName
@@ -28,6 +29,7 @@ class Funds:
     unpriced: tuple[OrderId, ...] = ()
     shown: Balance | None = None
     shown_ns: int = 0
+    differs: bool = False
 
     @property
     def free(self) -> Decimal:
@@ -46,10 +48,11 @@ def funds(state: State, venue: VenueName) -> dict[Asset, Funds]:
     totals = state.balances.get(venue, {})
     shown = {balance.asset: balance for balance in known.shown} if known is not None else {}
     shown_ns = known.shown_ns if known is not None else 0
+    differing = {row.name for row in known.differences if row.what == "balance"} if known is not None else set()
     found = {
         asset: Funds(
             venue=venue, asset=asset, total=totals.get(asset, ZERO), shown=shown.get(asset),
-            shown_ns=shown_ns if asset in shown else 0,
+            shown_ns=shown_ns if asset in shown else 0, differs=asset in differing,
         )
         for asset in sorted(totals | shown)
     }  # fmt: skip

@@ -297,9 +297,8 @@ def _account(state: State, venue: VenueName) -> str:
 
 
 def _balance_line(each: Funds) -> Line:
-    differs = each.shown_total is not None and each.shown_total != each.total
     notes = [f"{count(len(each.unpriced), 'order')} without a price not reckoned"] if each.unpriced else []
-    notes += ["differs"] if differs else []
+    notes += ["differs"] if each.differs else []
     return (
         each.venue,
         Cell(each.asset, LOUD),

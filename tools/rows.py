@@ -245,6 +245,7 @@ def balance_row(funds: Funds, account: str) -> Row:
         "venue_free": _text(shown.free) if shown else None,
         "venue_locked": _text(shown.locked) if shown else None,
         "shown_ns": funds.shown_ns or None,
+        "differs": funds.differs,
     }
 
 

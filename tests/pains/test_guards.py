@@ -283,3 +283,8 @@ def test_balances_show_total_free_locked_and_the_venues_figure() -> None:
     assert found.shown is not None
     assert [found.shown_total, found.shown.locked] == [Decimal(100_000), Decimal(3_003)]
     assert found.shown_ns > 0
+    assert not found.differs
+    transfer(world, "USDT", "-1")
+    run_for(world, 4)
+    found = funds(world.engine.state, VENUE)[Asset("USDT")]
+    assert (found.differs, found.shown_total) == (True, found.total - 1)
