@@ -9,12 +9,25 @@ from bisect import bisect_left, insort
 from collections import deque
 from decimal import Decimal
 
+from attrs import frozen
+
 from engine.inputs import BookDelta, BookSnapshot, Level
 from engine.values import InstrumentName
 
 HELD_LIMIT = 1_000
 """Diffs held back while a snapshot is on its way (100 s at ten a second); beyond it the oldest is forgotten, and
 a snapshot that would have needed it shows a gap."""
+
+
+@frozen
+class Depth:
+    """The best levels of a book as of `received_ns`, best first, each (price, quantity)."""
+
+    instrument: InstrumentName
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    last_update: int
+    received_ns: int
 
 
 class BookFault(Exception):
@@ -56,6 +69,7 @@ class Book:
     def __init__(self, instrument: InstrumentName) -> None:
         self.instrument = instrument
         self.last_update: int | None = None
+        self.received_ns = 0
         self._bids = _Ladder()
         self._asks = _Ladder()
         self._held: deque[BookDelta] = deque(maxlen=HELD_LIMIT)
@@ -74,7 +88,7 @@ class Book:
             if len(ladder.prices) != len(levels):
                 self._refuse("a snapshot with the same price twice")
         self._refuse_crossed()
-        self.last_update, self._fresh = snapshot.last_update, True
+        self.last_update, self._fresh, self.received_ns = snapshot.last_update, True, snapshot.received_ns
         self._apply_held()
 
     def change(self, delta: BookDelta) -> None:
@@ -141,7 +155,7 @@ class Book:
         self._bids.change(delta.bids)
         self._asks.change(delta.asks)
         self._refuse_crossed()
-        self.last_update, self._fresh = delta.last_update, False
+        self.last_update, self._fresh, self.received_ns = delta.last_update, False, delta.received_ns
 
     def _check_levels(self, bids: tuple[Level, ...], asks: tuple[Level, ...], removal: bool) -> None:
         """Refuse a price that is not positive and a quantity that is negative (or zero, if it may not remove)."""

@@ -20,7 +20,7 @@ from engine.order_effects import surprise
 from engine.registry import describe_venue
 from engine.settings import OnStop
 from engine.state import State
-from engine.strategy_decision import ask_strategies, save_memory, strategies_due_ns
+from engine.strategy_decision import adopt_settings, ask_strategies, save_memory, strategies_due_ns
 from engine.style_decision import work_orders
 from engine.system_decision import (
     OVERLAP_NS,
@@ -62,10 +62,13 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
 def _ask(
     state: State, market: Market, desk: Desk, seen: inputs.Input, bars: tuple[Bar, ...], now_ns: int
 ) -> Iterator[Event]:
-    if market.was_refused(seen):
-        about = str(getattr(seen, "instrument", ""))
-        yield from surprise(state, about, "market_data_refused", "crossed, zero or out of order", str(seen), now_ns)
+    about = str(getattr(seen, "instrument", ""))
+    refusal, remark = market.refusal(seen), market.remark(seen)
+    if refusal is not None:
+        yield from surprise(state, about, "market_data_refused", refusal, str(seen), now_ns)
         return
+    if remark is not None:
+        yield from surprise(state, about, "market_data_odd", remark, str(seen), now_ns)
     yield from ask_strategies(state, market, desk, seen, bars, now_ns)
 
 
@@ -118,8 +121,7 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
         case inputs.ProcessBegan():
             yield from begin_process(state, seen, now_ns)
         case inputs.ConfigurationRead():
-            if seen.settings != state.settings or not state.strategies.keys() >= seen.settings.strategies.keys():
-                yield events.ConfigurationAdopted(settings=seen.settings)
+            yield from adopt_settings(state, seen.settings)
         case inputs.VenueDescribed():
             yield from describe_venue(state, seen.description)
         case inputs.OrderFound():

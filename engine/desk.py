@@ -11,7 +11,9 @@ from attrs import Factory, define, frozen
 
 from engine.bars import BarSource
 from engine.instructions import Linked, Work, check_style
+from engine.looks import Looks
 from engine.market import Market
+from engine.settings import StrategySettings
 from engine.state import State
 from engine.strategy import (
     ANSWERS_LIMIT,
@@ -45,14 +47,21 @@ class Failure:
 
 @define
 class Seat:
-    """One strategy at work. `kept` is its memory as it will be journaled, `kept_bytes` that in canonical form."""
+    """One strategy at work. `kept` is its memory as it will be journaled, `kept_bytes` that in canonical form.
+
+    `asked_ns` and `waiting` are of each callback and instrument: when it was last asked on it, and the newest that came
+    since, while it may not be asked again. `clock_ns` is the time of the day that was told last.
+    """
 
     name: StrategyName
     kind: type[Strategy]
     strategy: Strategy
     started: bool = False
-    asked_ns: int = 0
+    asked_ns: dict[tuple[str, str], int] = Factory(dict)
+    waiting: dict[tuple[str, str], Any] = Factory(dict)
     timer_ns: int = 0
+    clock_ns: int = 0
+    hashed: tuple[StrategySettings, str] | None = None
     memory: dict[str, Any] | None = None
     kept: dict[str, Any] = Factory(dict)
     kept_bytes: bytes = b"{}"
@@ -66,15 +75,17 @@ class Desk:
     def __init__(self, kinds: Mapping[StrategyName, type[Strategy]]) -> None:
         self.seats = {name: Seat(name, kind, kind()) for name, kind in kinds.items()}
         self.repeats: dict[str, int] = {}
+        self.looks = Looks("")
 
     def prepare(self, state: State, market: Market) -> None:
         """Watch the instruments and bars that the strategies need."""
         for name, settings in state.settings.strategies.items():
             for instrument in settings.instruments:
-                if instrument in state.instruments:
-                    market.watch(state.instruments[instrument])
-                if settings.bars_ns is not None and name in self.seats:
-                    market.watch_bars(instrument, settings.bars_ns, BarSource(settings.bars_from))
+                if instrument not in state.instruments:
+                    continue
+                market.watch(state.instruments[instrument])
+                for interval_ns in settings.frames_ns if name in self.seats else ():
+                    market.watch_bars(instrument, interval_ns, BarSource(settings.bars_from))
 
     def ask(
         self, seat: Seat, state: State, market: Market, now_ns: int, callback: str, *args: Any
@@ -82,7 +93,8 @@ class Desk:
         """Run a callback to its end on an unchanged state; its answers, or why it failed."""
         self._recall(seat, state)
         assert seat.memory is not None
-        context = Context(seat.name, state, market, now_ns, seat.memory)
+        looks = self.looks = Looks(callback, *args)
+        context = Context(seat.name, state, market, now_ns, seat.memory, looks)
         try:
             with exact_arithmetic():
                 answers = list(getattr(seat.strategy, callback)(context, *args) or ())
@@ -93,6 +105,15 @@ class Desk:
             return _failure(seat, callback, error)
         return answers
 
+    def hash_of(self, state: State, name: StrategyName) -> str:
+        """The hash of a strategy's source and parameters, computed once for each configuration."""
+        settings, seat = state.settings.strategies[name], self.seats.get(name)
+        if seat is None:
+            return settings.hash
+        if seat.hashed is None or seat.hashed[0] is not settings:
+            seat.hashed = (settings, settings.hash)
+        return seat.hashed[1]
+
     def unsaved(self, seat: Seat) -> dict[str, Any] | None:
         """The memory that is to be journaled, if it changed; from here on it counts as saved."""
         if not seat.unsaved_since_ns:
@@ -102,6 +123,8 @@ class Desk:
 
     def restart(self, seat: Seat) -> None:
         """A new instance, as after a start."""
+        seat.asked_ns.clear()
+        seat.waiting.clear()
         seat.strategy, seat.started, seat.memory, seat.unsaved_since_ns = seat.kind(), False, None, 0
 
     def count(self, key: str) -> None:

@@ -27,7 +27,7 @@ def _intend(state: State, at: Recorded, event: events.OrderIntended) -> None:
         key=event.key, created_ns=at.at_ns, updated_ns=at.at_ns, intended_seq=at.seq, stop_price=event.stop_price,
         trail=event.trail, good_till_ns=event.good_till_ns, reduce_only=event.reduce_only,
         max_slippage=event.max_slippage, worst_price=event.worst_price, style=event.style, parent=event.parent,
-        group=event.group, role=event.role,
+        group=event.group, role=event.role, strategy_hash=event.strategy_hash,
     )  # fmt: skip
     put(state, order)
     link(state, order)

@@ -45,7 +45,8 @@ WAITS_FOR_BOUNDS = "its style waits for the market"
 NOTHING_SEEN: dict[str, str] = {}
 """The numbers of a verdict that had none; never changed."""
 
-_INTENDED = tuple(field.name for field in fields(events.OrderIntended) if field.name not in ("reason", "seen"))
+_OF_THE_MOMENT = ("reason", "seen", "inputs")
+_INTENDED = tuple(field.name for field in fields(events.OrderIntended) if field.name not in _OF_THE_MOMENT)
 
 
 def treat_answer(
@@ -73,14 +74,14 @@ def _treat_intent(
 ) -> Iterator[Event]:
     if intent.key is not None and f"{name}/{intent.key}" in state.keys:
         return  # the same key twice is the same order
-    order = _ordered(state, market, name, intent, now_ns)
+    order = evolve(_ordered(state, market, name, intent, now_ns), strategy_hash=desk.hash_of(state, name))
     legs = _legs(state, intent, order)
     verdict = _judge_intent(state, market, order, legs, now_ns)
     said_key = f"denied/{name}/{intent.instrument}/{verdict.reason if isinstance(verdict, Denied) else ''}"
     if isinstance(verdict, Denied) and now_ns - state.said.get(said_key, -SAY_AGAIN_NS) < SAY_AGAIN_NS:
         desk.count(said_key)
         return
-    yield intended(order, market, plain_reason(intent.reason))
+    yield intended(order, market, plain_reason(intent.reason), desk.looks.told(order.instrument))
     if isinstance(verdict, Denied):
         yield events.OrderDenied(
             order_id=order.order_id, reason=verdict.reason, numbers=verdict.numbers, repeats=desk.counted(said_key)
@@ -93,10 +94,12 @@ def _treat_intent(
         yield from send_or_hold(state, leg, _why_leg_held(leg))
 
 
-def intended(order: Order, market: Market, reason: dict[str, Any]) -> Event:
-    """The intent as it is journaled: the order's terms, why, and the quote that was seen."""
+def intended(order: Order, market: Market, reason: dict[str, Any], inputs: dict[str, Any] | None = None) -> Event:
+    """The intent as it is journaled: the order's terms, why, the quote that was seen, and what else was looked at."""
     terms = {name: getattr(order, name) for name in _INTENDED}
-    return events.OrderIntended(**terms, reason=reason, seen=market.quotes.get(order.instrument))
+    return events.OrderIntended(
+        **terms, reason=reason, seen=market.quotes.get(order.instrument), inputs=inputs if inputs is not None else {}
+    )
 
 
 def send_or_hold(state: State, order: Order, why_held: str, seen: dict[str, str] = NOTHING_SEEN) -> Iterator[Event]:

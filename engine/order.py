@@ -118,6 +118,7 @@ class Order:
     created_ns: int
     updated_ns: int
     strategy_version: str = ""
+    strategy_hash: str = ""
     post_only: bool = False
     client_order_id: ClientOrderId | None = None
     venue_order_id: VenueOrderId | None = None

@@ -58,7 +58,11 @@ class OrderEvent(Event):
 
 @frozen(kw_only=True)
 class OrderIntended(OrderEvent):
-    """What a strategy wants, what it saw, and why. `parent` and `group` are the orders that it is linked to."""
+    """What a strategy wants, what it saw, and why. `parent` and `group` are the orders that it is linked to.
+
+    `seen` is the quote of that moment, `inputs` whatever else the callback was given or looked at (bars, indicators,
+    trades, books), `strategy_hash` tells its source and parameters from others under the same version.
+    """
 
     VERSION = 2
     order_id: OrderId
@@ -85,6 +89,8 @@ class OrderIntended(OrderEvent):
     parent: OrderId | None = None
     group: OrderId | None = None
     role: Role = Role.PLAIN
+    strategy_hash: str = ""
+    inputs: dict[str, Any] = Factory(dict)
 
 
 @frozen(kw_only=True)

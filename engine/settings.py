@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha256
 
 from attrs import Factory, frozen
 
@@ -15,6 +16,12 @@ from engine.limits import Limits as Limits  # noqa: PLC0414 (others import it fr
 from engine.limits import Risk as Risk  # noqa: PLC0414
 from engine.sessions import TradingSession
 from engine.values import SECOND_NS, Duration, InstrumentName, StrategyName, VenueName
+
+EVALUATE_ON = ("quote", "bar", "trade", "book")
+"""What a strategy may be asked on."""
+
+FRAMES_MOST = 8
+"""Lengths of bars that one strategy may name."""
 
 
 class Mode(StrEnum):
@@ -81,28 +88,65 @@ class Record(StrEnum):
 
 @frozen(kw_only=True)
 class Evaluate:
-    """When a strategy is asked: on quotes, at most every `at_most_every_ns`, or every `every_ns`."""
+    """When a strategy is asked: on what (of `EVALUATE_ON`; quotes, where neither this nor a schedule is given), at most
+    every `at_most_every_ns` for each instrument, every `every_ns`, and `at` times of the day ("HH:MM", UTC)."""
 
-    on: str = "quote"
+    on: str | tuple[str, ...] | None = None
     at_most_every_ns: Duration = Duration(0)
     every_ns: Duration | None = None
+    at: tuple[str, ...] = ()
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """What it is asked on; bars are always told where there are any."""
+        if self.on is None:
+            return () if self.every_ns or self.at else ("quote",)
+        return (self.on,) if isinstance(self.on, str) else self.on
 
 
 @frozen(kw_only=True)
 class StrategySettings:
-    """One `[strategies.NAME]`: `file_hash` is the SHA-256 of the file its class stands in."""
+    """One `[strategies.NAME]`: `file_hash` is the SHA-256 of the file its class stands in.
+
+    With `require_complete` bars that were not wholly watched are not told, and indicators count complete bars alone.
+    """
 
     strategy_class: str
     instruments: tuple[InstrumentName, ...]
     version: str = "1"
     tag: str = ""
-    bars_ns: Duration | None = None
+    bars_ns: Duration | tuple[Duration, ...] | None = None
     bars_from: BarsFrom = BarsFrom.TRADES
     evaluate: Evaluate = Evaluate()
     memory_every_ns: Duration = Duration(SECOND_NS)
     on_error: OnError = OnError.KEEP
     params: dict[str, str | int | bool] = Factory(dict)
     file_hash: str = ""
+    require_complete: bool = False
+
+    @property
+    def frames_ns(self) -> tuple[Duration, ...]:
+        """The lengths of its bars, the shortest first."""
+        if self.bars_ns is None:
+            return ()
+        return tuple(sorted(self.bars_ns)) if isinstance(self.bars_ns, tuple) else (self.bars_ns,)
+
+    @property
+    def hash(self) -> str:
+        """What tells one source with its parameters from another: 16 hex digits of SHA-256 over class, file and
+        `params`."""
+        params = sorted((key, type(value).__name__, str(value)) for key, value in self.params.items())
+        return sha256(repr((self.strategy_class, self.file_hash, params)).encode()).hexdigest()[:16]
+
+
+@frozen
+class Change:
+    """A strategy whose source or parameters are others than before, although it calls itself the same version."""
+
+    strategy: StrategyName
+    version: str
+    before: str
+    now: str
 
 
 @frozen(kw_only=True)
@@ -195,3 +239,13 @@ class Settings:
     marks: Marks = Marks()
     guards: Guards = Guards()
     instruments: dict[InstrumentName, InstrumentSettings] = Factory(dict)
+
+
+def unannounced_changes(before: Settings, now: Settings) -> list[Change]:
+    """The strategies whose hash has changed under an unchanged version; new ones have changed nothing."""
+    known = ((name, before.strategies[name], one) for name, one in now.strategies.items() if name in before.strategies)
+    return [
+        Change(name, new.version, old.hash, new.hash)
+        for name, old, new in known
+        if old.version == new.version and old.hash != new.hash
+    ]

@@ -9,18 +9,23 @@ from __future__ import annotations
 import random as _random
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from attrs import field, frozen
 
 from engine.balances import Funds, funds_of
-from engine.bars import Bar
-from engine.inputs import Quote
+from engine.bars import Bar, BarSource
+from engine.book import Depth
+from engine.indicators import Indicator
+from engine.inputs import Quote, TradeTick
 from engine.instructions import Bracket, Leg, Linked, Oco, Work, maybe_exact  # noqa: F401 (imported from here)
 from engine.instrument import Instrument
-from engine.market import Market
+from engine.looks import Looks, bar_label, indicator_words, length_words
+from engine.market import LEVELS_SHOWN, QUOTES_KEPT, TRADES_KEPT, Market
 from engine.order import Order
+from engine.series import BARS_KEPT, Frame, Series, newest
 from engine.state import State
 from engine.values import (
     Asset,
@@ -32,6 +37,7 @@ from engine.values import (
     StrategyName,
     TimeInForce,
     VenueName,
+    duration,
     exact,
 )
 
@@ -112,23 +118,33 @@ class Fill:
 
 
 class Context:
-    """What a strategy may see and keep, during one callback."""
+    """What a strategy may see and keep, during one callback. What it looks at is kept with what it decides."""
 
-    def __init__(self, name: StrategyName, state: State, market: Market, now_ns: int, memory: dict[str, Any]) -> None:
+    def __init__(
+        self, name: StrategyName, state: State, market: Market, now_ns: int, memory: dict[str, Any],
+        looks: Looks | None = None,
+    ) -> None:  # fmt: skip
         self.now_ns = now_ns
         self.memory = memory
         self._name, self._state, self._market = name, state, market
+        self._settings = state.settings.strategies[name]
+        self._looks = looks or Looks("")
         self._random: _random.Random | None = None
 
     @property
     def params(self) -> Mapping[str, Any]:
         """The strategy's `params` of the configuration."""
-        return self._state.settings.strategies[self._name].params
+        return self._settings.params
 
     @property
     def instruments(self) -> tuple[InstrumentName, ...]:
         """The strategy's instruments."""
-        return self._state.settings.strategies[self._name].instruments
+        return self._settings.instruments
+
+    @property
+    def bars_ns(self) -> tuple[int, ...]:
+        """The lengths of the strategy's bars, the shortest first."""
+        return self._settings.frames_ns
 
     def position(self, instrument: str) -> Decimal:
         """This strategy's own signed position."""
@@ -152,13 +168,65 @@ class Context:
         order = self._state.orders.get(OrderId(order_id))
         return order if order is not None and order.strategy == self._name else None
 
+    # --- what the market shows
+
     def quote(self, instrument: str) -> Quote | None:
         """The last quote."""
-        return self._market.quotes.get(InstrumentName(instrument))
+        found = self._market.quotes.get(InstrumentName(instrument))
+        self._looks.note(f"{instrument} quote", found)
+        return found
 
-    def bars(self, instrument: str, interval_ns: int) -> Sequence[Bar]:
-        """The last closed bars since the start of the process, oldest first, at most `market.BARS_KEPT`."""
-        return tuple(self._market.bars.get((InstrumentName(instrument), interval_ns), ()))
+    def quotes(self, instrument: str, n: int = QUOTES_KEPT) -> Sequence[Quote]:
+        """The last `n` quotes that were taken, oldest first; raises `ValueError` beyond `market.QUOTES_KEPT`."""
+        _check_number(n, QUOTES_KEPT)
+        return self._looked(f"{instrument} quote", self._market.newest_quotes(InstrumentName(instrument), n))
+
+    def trades(self, instrument: str, n: int = TRADES_KEPT) -> Sequence[TradeTick]:
+        """The last `n` public trades, oldest first; raises `ValueError` beyond `market.TRADES_KEPT`."""
+        _check_number(n, TRADES_KEPT)
+        return self._looked(f"{instrument} trade", self._market.newest_trades(InstrumentName(instrument), n))
+
+    def book(self, instrument: str, levels: int = LEVELS_SHOWN) -> Depth | None:
+        """The best levels of the book, at most `market.LEVELS_SHOWN`; None where there is none that can be trusted."""
+        found = self._market.depth(InstrumentName(instrument), levels)
+        self._looks.note(f"{instrument} book", found)
+        return found
+
+    def quote_age_ns(self, instrument: str) -> int | None:
+        """How old the last quote is; None where there is none."""
+        return self._market.quote_age_ns(InstrumentName(instrument), self.now_ns)
+
+    def is_stale(self, instrument: str, older_than: str | int = "5s") -> bool:
+        """Is there no quote, or is the last one older than that (a duration such as "5s", or ns)?"""
+        age_ns = self.quote_age_ns(instrument)
+        return age_ns is None or age_ns > _nanoseconds(older_than)
+
+    def bars(self, instrument: str, length: str | int, n: int = BARS_KEPT) -> Sequence[Bar]:
+        """The last `n` closed bars of a length ("1m", or ns) since the start of the process, oldest first.
+
+        Raises `ValueError` beyond `series.BARS_KEPT`, and `LookupError` for bars that no configuration names.
+        """
+        series = self._series(instrument, length)
+        _check_number(n, BARS_KEPT)
+        return self._looked(bar_label(instrument, series.frame.interval_ns), newest(series.bars, n))
+
+    def forming(self, instrument: str, length: str | int) -> Bar | None:
+        """The bar that has not closed yet, as it stands; None before the first tick."""
+        series = self._series(instrument, length)
+        found = series.builder.forming
+        self._looks.note(f"forming {bar_label(instrument, series.frame.interval_ns)}", found)
+        return found
+
+    def indicator(self, instrument: str, length: str | int, indicator: Indicator) -> Any:
+        """An indicator's value at the last closed bar: a Decimal (`Bands` of `Bollinger`), or None until it is warm.
+
+        It is computed once for all who ask for the same. The first to ask has it fed with the bars that are kept.
+        """
+        series = self._series(instrument, length)
+        found = series.indicator(indicator, require_complete=self._settings.require_complete)
+        label = f"{instrument} {length_words(series.frame.interval_ns)} {indicator_words(indicator)}"
+        self._looks.note(label, found)
+        return found
 
     def instrument(self, name: str) -> Instrument:
         """Tick, lot and bounds of an instrument; raises `KeyError` for one that is not configured."""
@@ -170,6 +238,31 @@ class Context:
             seed = f"{self._state.journal_id}/{self._name}/{self.now_ns}"
             self._random = _random.Random(sha256(seed.encode()).digest())
         return self._random
+
+    def _series(self, instrument: str, length: str | int) -> Series:
+        frame = Frame(InstrumentName(instrument), _nanoseconds(length), BarSource(self._settings.bars_from))
+        found = self._market.series.get(frame)
+        if found is None:
+            raise LookupError(
+                f"there are no {length} bars of {instrument} from {frame.source}: name them in the configuration, "
+                f'such as bars = ["{length}"] of [strategies.{self._name}]'
+            )
+        return found
+
+    def _looked(self, label: str, found: Sequence[Any]) -> Sequence[Any]:
+        """Of a window its last value is noted."""
+        self._looks.note(label, found[-1] if found else None)
+        return found
+
+
+def _check_number(n: int, most: int) -> None:
+    if not 1 <= n <= most:
+        raise ValueError(f"the last {n} were asked for; at least 1 and at most {most} are kept")
+
+
+@lru_cache(maxsize=256)
+def _nanoseconds(length: str | int) -> int:
+    return duration(length) if isinstance(length, str) else length
 
 
 class Strategy:
@@ -187,10 +280,16 @@ class Strategy:
         """A new best bid or ask."""
 
     def on_bar(self, context: Context, bar: Bar) -> Answers:
-        """A bar has closed."""
+        """A bar has closed. Of bars that end together the smaller is told first: a 5m bar after its fifth 1m bar."""
+
+    def on_trade(self, context: Context, trade: TradeTick) -> Answers:
+        """A public trade, where `evaluate` names "trade"; throttled ones are in `context.trades`."""
+
+    def on_book(self, context: Context, book: Depth) -> Answers:
+        """The best levels of a book that has changed, where `evaluate` names "book"."""
 
     def on_timer(self, context: Context) -> Answers:
-        """The interval of `evaluate = { every = … }` has passed."""
+        """The interval of `evaluate = { every = … }` has passed, or one of its times of the day has come."""
 
     def on_fill(self, context: Context, fill: Fill) -> Answers:
         """One of its orders was executed; told once, also when it happened while nobody ran."""

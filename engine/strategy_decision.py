@@ -13,16 +13,22 @@ from engine import events
 from engine.bars import Bar
 from engine.desk import Desk, Failure, Seat
 from engine.events import Event
-from engine.inputs import Input, Quote, Scope
+from engine.indicators import DAY_NS
+from engine.inputs import BookDelta, BookSnapshot, Input, MarketData, Quote, Scope, TradeTick
 from engine.intent_decision import treat_answer
 from engine.market import Market
 from engine.order import Order
 from engine.order_decision import CancelAsked, decide_order
-from engine.settings import StrategySettings
+from engine.settings import Settings, StrategySettings, unannounced_changes
 from engine.state import State
 from engine.strategy import Fill
 from engine.system import TRADING
-from engine.values import ExecId
+from engine.values import SECOND_NS, ExecId
+
+TRIGGERS: dict[type[Any], str] = {
+    Quote: "quote", TradeTick: "trade", BookSnapshot: "book", BookDelta: "book",
+}  # fmt: skip
+"""What a strategy may be asked on, by what comes in."""
 
 
 def ask_strategies(
@@ -33,9 +39,21 @@ def ask_strategies(
         if _may_be_asked(state, seat):
             yield from _start(state, market, desk, seat, now_ns)
             yield from _tell_facts(state, market, desk, seat, now_ns)
-            for callback, argument in _news(state, seat, seen, bars, now_ns):
+            for callback, argument in _news(state, market, seat, seen, bars, now_ns):
                 yield from _ask(state, market, desk, seat, now_ns, callback, *argument)
+        else:
+            seat.waiting.clear()  # what came while nobody may be asked is old by then
         yield from save_memory(state, desk, seat, now_ns)
+
+
+def adopt_settings(state: State, settings: Settings) -> Iterator[Event]:
+    """Journal a configuration that differs, and before it the strategies that are others than their version says."""
+    if settings == state.settings and state.strategies.keys() >= settings.strategies.keys():
+        return
+    for change in unannounced_changes(state.settings, settings):
+        detail = f"version {change.version} was {change.before} and is {change.now}: its source or parameters changed"
+        yield events.AnomalyRecorded(about=change.strategy, anomaly="strategy_changed", detail=detail)
+    yield events.ConfigurationAdopted(settings=settings)
 
 
 def save_memory(state: State, desk: Desk, seat: Seat, now_ns: int, *, at_once: bool = False) -> Iterator[Event]:
@@ -47,15 +65,18 @@ def save_memory(state: State, desk: Desk, seat: Seat, now_ns: int, *, at_once: b
 
 
 def strategies_due_ns(state: State, desk: Desk) -> int | None:
-    """When a strategy's timer or memory is due."""
+    """When a strategy's timer, memory or throttled news is due."""
     found = []
     for seat in desk.seats.values():
         settings = state.settings.strategies[seat.name]
         if seat.unsaved_since_ns:
             found.append(seat.unsaved_since_ns + settings.memory_every_ns)
-        if seat.started and settings.evaluate.every_ns and _may_be_asked(state, seat):
-            found.append(seat.timer_ns + settings.evaluate.every_ns)
-        if _may_be_asked(state, seat) and (state.strategies[seat.name].untold or not seat.started):
+        if not _may_be_asked(state, seat):
+            continue
+        timer_ns = timer_due_ns(settings, seat) if seat.started else None
+        found += [] if timer_ns is None else [timer_ns]
+        found += [seat.asked_ns.get(asked, 0) + settings.evaluate.at_most_every_ns for asked in seat.waiting]
+        if state.strategies[seat.name].untold or not seat.started:
             found.append(0)
     return min(found, default=None)
 
@@ -99,24 +120,73 @@ def _fill_of(state: State, order: Order, key: str) -> Fill:
 
 
 def _news(
-    state: State, seat: Seat, seen: Input, bars: tuple[Bar, ...], now_ns: int
+    state: State, market: Market, seat: Seat, seen: Input, bars: tuple[Bar, ...], now_ns: int
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Bars first, the smaller first; then what it is asked on, throttled for each instrument; then its schedule."""
     settings = state.settings.strategies[seat.name]
     for bar in bars:
-        if bar.instrument in settings.instruments and bar.interval_ns == settings.bars_ns:
+        if _wants_bar(settings, bar):
             yield "on_bar", (bar,)
-    if isinstance(seen, Quote) and seen.instrument in settings.instruments and _is_its_turn(settings, seat, now_ns):
-        seat.asked_ns = now_ns
-        yield "on_quote", (seen,)
-    every_ns = settings.evaluate.every_ns
-    if every_ns and now_ns >= seat.timer_ns + every_ns:
+    trigger = TRIGGERS.get(type(seen))
+    if (
+        trigger in settings.evaluate.triggers
+        and isinstance(seen, MarketData)
+        and seen.instrument in settings.instruments
+    ):
+        seat.waiting[f"on_{trigger}", seen.instrument] = seen
+    for asked in list(seat.waiting):
+        shown = _shown(market, settings, seat, asked, now_ns)
+        if shown is not None:
+            yield asked[0], (shown,)
+    if _is_timer_due(settings, seat, now_ns):
         seat.timer_ns = now_ns
         yield "on_timer", ()
 
 
-def _is_its_turn(settings: StrategySettings, seat: Seat, now_ns: int) -> bool:
+def _wants_bar(settings: StrategySettings, bar: Bar) -> bool:
+    return (
+        bar.interval_ns in settings.frames_ns and bar.source == str(settings.bars_from)
+        and bar.instrument in settings.instruments and (bar.complete or not settings.require_complete)
+    )  # fmt: skip
+
+
+def _shown(market: Market, settings: StrategySettings, seat: Seat, asked: tuple[str, str], now_ns: int) -> Any:
+    """The newest that waits for this callback, once it may be called again; of a book as it is by then."""
+    last_ns = seat.asked_ns.get(asked)
+    if last_ns is not None and now_ns < last_ns + settings.evaluate.at_most_every_ns:
+        return None
+    waiting = seat.waiting.pop(asked, None)  # a call before this one may have failed, and ended all waiting
+    if isinstance(waiting, BookSnapshot | BookDelta):
+        waiting = market.depth(waiting.instrument)
+    if waiting is not None:
+        seat.asked_ns[asked] = now_ns
+    return waiting
+
+
+def _is_timer_due(settings: StrategySettings, seat: Seat, now_ns: int) -> bool:
+    due_ns = timer_due_ns(settings, seat)
+    return due_ns is not None and now_ns >= due_ns
+
+
+def timer_due_ns(settings: StrategySettings, seat: Seat) -> int | None:
+    """When `on_timer` is next: after the interval, or at one of the times of the day (UTC)."""
     evaluate = settings.evaluate
-    return evaluate.every_ns is None and now_ns >= seat.asked_ns + evaluate.at_most_every_ns
+    found = [] if evaluate.every_ns is None else [seat.timer_ns + evaluate.every_ns]
+    found += [next_time_ns(written, seat.timer_ns) for written in evaluate.at]
+    return min(found, default=None)
+
+
+def next_time_ns(written: str, after_ns: int) -> int:
+    """The next instant after `after_ns` at which clocks in UTC show "HH:MM".
+
+    >>> next_time_ns("00:01", 0), next_time_ns("00:01", 60_000_000_000)
+    (60000000000, 86460000000000)
+    """
+    hours, _, minutes = written.partition(":")
+    of_day_ns = (int(hours) * 60 + int(minutes)) * 60 * SECOND_NS
+    day_ns = after_ns - after_ns % DAY_NS
+    at_ns = day_ns + of_day_ns
+    return at_ns if at_ns > after_ns else at_ns + DAY_NS
 
 
 def _ask(

@@ -159,11 +159,14 @@ def _tell(error: Exception) -> None:
 
 @cli.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="[DIR]")
-def init(directory: Path) -> None:
+@click.option("--strategy", default="sma_cross", metavar="NAME", help="The reference strategy that is configured.")
+def init(directory: Path, strategy: str) -> None:
     """Write a configuration and a strategy to start from."""
-    from tools.init import begin
+    from tools.init import STRATEGIES, begin
 
-    begun = begin(directory)
+    if strategy not in STRATEGIES:
+        raise click.UsageError(f"there is no strategy {strategy}; there is {', '.join(STRATEGIES)}")
+    begun = begin(directory, strategy)
     for path in begun.written:
         click.echo(f"wrote {path}")
     for path in begun.left:

@@ -205,7 +205,6 @@ class Document:
         for name, table in self._tables("strategies"):
             at = ("strategies", name)
             self._check_instruments(table, at)
-            self._check_evaluate(table, at)
             settings = self.structure.read(StrategySettings, table, at, self.wrong)
             file_hash = self._file_hash(StrategyName(name), table, at)
             tag = self._tag(name, settings.tag if settings else "", tags)
@@ -219,12 +218,6 @@ class Document:
         for number, instrument in enumerate(wanted if isinstance(wanted, list) else ()):
             if isinstance(instrument, str) and instrument not in known:
                 self._no_such((*at, "instruments", number), "instrument", instrument, known)
-
-    def _check_evaluate(self, table: Any, at: Key) -> None:
-        evaluate = table.get("evaluate") if isinstance(table, dict) else None
-        if isinstance(evaluate, dict) and "every" in evaluate and len(evaluate) > 1:
-            message = 'either { on = "quote", at_most_every = "250ms" } or { every = "1s" }, not both'
-            self.wrong.append(Wrong((*at, "evaluate"), message))
 
     def _file_hash(self, name: StrategyName, table: Any, at: Key) -> str:
         written = table.get("class") if isinstance(table, dict) else None

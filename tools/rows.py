@@ -137,6 +137,7 @@ def order_row(order: Order) -> Row:
         "role": str(order.role) or None,
         "parent": order.parent,
         "group": order.group,
+        "strategy_hash": order.strategy_hash or None,
         "exchange_order_id": None,
         "created_ns": order.created_ns,
         "updated_ns": order.updated_ns,
@@ -147,12 +148,16 @@ def fill_rows(recorded: Iterable[Recorded]) -> list[Row]:
     """`fills --json`: one for each execution, as it stands after corrections. A busted one has quantity 0."""
     found: dict[str, Row] = {}
     client_ids: dict[str, str | None] = {}
+    makers: dict[str, tuple[str, str]] = {}
     for each in recorded:
         event = each.event
         if isinstance(event, (events.SubmitRequested, events.ExternalOrderSeen)):
             client_ids[event.order_id] = event.client_order_id
+        elif isinstance(event, events.OrderIntended):
+            makers[event.order_id] = (event.strategy_version, event.strategy_hash)
         elif isinstance(event, events.FillBooked):
-            found[_key(event)] = _fill_row(each, event, client_ids.get(event.order_id))
+            maker = makers.get(event.order_id, ("", ""))
+            found[_key(event)] = _fill_row(each, event, client_ids.get(event.order_id), maker)
         elif isinstance(event, events.FillCorrected):
             found[_key(event)] |= {
                 "quantity": _text(event.quantity), "price": _text(event.price), "corrected": True, "busted": False,
@@ -167,20 +172,22 @@ def fill_rows(recorded: Iterable[Recorded]) -> list[Row]:
 FILL_KINDS = frozenset(
     kind.__name__
     for kind in (
-        events.SubmitRequested, events.ExternalOrderSeen, events.FillBooked, events.FillCorrected, events.FillBusted,
-        events.FeeBooked,
+        events.OrderIntended, events.SubmitRequested, events.ExternalOrderSeen, events.FillBooked,
+        events.FillCorrected, events.FillBusted, events.FeeBooked,
     )
 )  # fmt: skip
 """The events that `fill_rows` needs."""
 
 
-def _fill_row(at: Recorded, event: events.FillBooked, client_order_id: str | None) -> Row:
+def _fill_row(at: Recorded, event: events.FillBooked, client_order_id: str | None, maker: tuple[str, str]) -> Row:
     return {
         "exec_id": event.exec_id,
         "order_id": event.order_id,
         "client_order_id": client_order_id,
         "venue_order_id": event.venue_order_id,
         "strategy": event.strategy or None,
+        "strategy_version": maker[0] or None,
+        "strategy_hash": maker[1] or None,
         "instrument": event.instrument,
         "venue": event.venue,
         "side": str(event.side),

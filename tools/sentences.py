@@ -199,7 +199,8 @@ def _(event: events.OrderIntended) -> str:
     why = f", because {pairs(event.reason)}" if event.reason else ""
     wanted = f"{event.side} {number(event.quantity)} {event.instrument} {_at_prices(event)}"
     role = f" as {event.role}" if event.role else ""
-    return f"{event.strategy} wants to {wanted} ({event.order_type} {event.time_in_force}){role}{seen}{why}"
+    terms = f"({event.order_type} {event.time_in_force}{_maker(event)})"
+    return f"{event.strategy} wants to {wanted} {terms}{role}{seen}{_looked_at(event.inputs)}{why}"
 
 
 def _at_prices(event: events.OrderIntended) -> str:
@@ -228,6 +229,22 @@ def _(event: events.OrderAmended) -> str:
 def _(event: events.StyleEnded) -> str:
     ended = {"gave_up": "gives the rest up", "crosses": "crosses with the rest"}.get(event.outcome, event.outcome)
     return f"its style {ended}{f' ({pairs(dict(event.numbers))})' if event.numbers else ''}"
+
+
+def _maker(event: events.OrderIntended) -> str:
+    """Which strategy it was exactly: its version, and the hash of its source and parameters."""
+    return f"; version {event.strategy_version}, {event.strategy_hash}" if event.strategy_hash else ""
+
+
+def _looked_at(inputs: dict[str, Any]) -> str:
+    """What the callback was told or asked for, beside the quote."""
+    values = {
+        label: pairs(value) if isinstance(value, dict) else value
+        for label, value in inputs.items()
+        if label not in ("callback", "more")
+    }
+    told = f" in {inputs['callback']}" if "callback" in inputs else ""
+    return f"{told}, looking at {pairs(values)}" if values else told
 
 
 @tell.register

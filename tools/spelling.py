@@ -14,6 +14,8 @@ from engine.limits import Limits, Measures
 from engine.recent import COUNTED_MOST
 from engine.sessions import TradingSession, time_of_day, zone_of
 from engine.settings import (
+    EVALUATE_ON,
+    FRAMES_MOST,
     Disk,
     Evaluate,
     Guards,
@@ -26,10 +28,11 @@ from engine.settings import (
     Sharing,
     StrategySettings,
 )
-from engine.values import ONE, SECOND_NS, Asset, InstrumentName, VenueName, divide, exact
+from engine.values import ONE, SECOND_NS, Asset, Duration, InstrumentName, VenueName, divide, duration, exact
 from tools.structure import Check, Spelling, nearest
 
-EVALUATE_ON = ("quote",)
+TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+TIMES_MOST = 24
 TAG = re.compile(r"[a-z0-9]{1,8}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,39}")
 PARAMS_PLAIN = "a text, a whole number, true or false"
@@ -176,9 +179,42 @@ def _tag(value: str) -> None:
         raise ValueError(f'"{value}" is not a tag: 1 to 8 of a-z and 0-9')
 
 
-def _on(value: str) -> None:
-    if value not in EVALUATE_ON:
-        raise ValueError(f'"{value}": {nearest(value, EVALUATE_ON)}')
+def triggers(value: Any) -> str | tuple[str, ...]:
+    """What a strategy is asked on: one word, or a list of them; raises `ValueError`."""
+    for word in _words(value, '"quote" or a list such as ["quote", "trade"]'):
+        if word not in EVALUATE_ON:
+            raise ValueError(f'"{word}": {nearest(word, EVALUATE_ON)}')
+    return tuple(value) if isinstance(value, list) else str(value)
+
+
+def bar_lengths(value: Any) -> Duration | tuple[Duration, ...]:
+    """The length of a strategy's bars, or a list of lengths; raises `ValueError`."""
+    lengths = tuple(duration(word) for word in _words(value, '"1m" or a list such as ["1m", "5m"]'))
+    for length in lengths:
+        _positive(length)
+    if len(lengths) > FRAMES_MOST:
+        raise ValueError(f"{len(lengths)} lengths of bars; at most {FRAMES_MOST} are built for a strategy")
+    return lengths if isinstance(value, list) else lengths[0]
+
+
+def times_of_day(value: Any) -> tuple[str, ...]:
+    """Times at which a strategy is asked, "HH:MM" in UTC; raises `ValueError`."""
+    found = _words(value, '"00:05" or a list of such times')
+    for word in found:
+        if not TIME_OF_DAY.fullmatch(word):
+            raise ValueError(f'"{word}" is no time of the day (UTC); write it as "00:05"')
+    if len(found) > TIMES_MOST:
+        raise ValueError(f"{len(found)} times of the day; at most {TIMES_MOST} are kept")
+    return found
+
+
+def _words(value: Any, wanted: str) -> tuple[str, ...]:
+    words = tuple(value) if isinstance(value, list) else (value,)
+    if not words or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"a text in quotes is wanted: {wanted}")
+    if len(set(words)) != len(words):
+        raise ValueError("one of them stands there twice")
+    return words
 
 
 def _available_mode(value: Mode) -> None:
@@ -199,7 +235,6 @@ def _journal(value: str) -> None:
 
 
 _POSITIVE: tuple[tuple[type, str], ...] = (
-    (StrategySettings, "bars_ns"),
     (StrategySettings, "memory_every_ns"),
     (Evaluate, "every_ns"),
     (Orders, "send_limit_ns"),
@@ -243,7 +278,6 @@ _NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
 _OTHERS: dict[tuple[type, str], Check] = {
     (Heading, "mode"): _available_mode,
     (Heading, "journal"): _journal,
-    (Evaluate, "on"): _on,
     (StrategySettings, "tag"): _tag,
     (Limits, "max_rejects"): _counted,
     (Limits, "max_repeated_executions"): _counted,
@@ -278,6 +312,9 @@ SPELLING = Spelling(
         (Measures, "fee_rate"): percentage,
         (Guards, "max_reject_rate"): percentage,
         (Listing, "expiry_ns"): expiry,
+        (StrategySettings, "bars_ns"): bar_lengths,
+        (Evaluate, "on"): triggers,
+        (Evaluate, "at"): times_of_day,
     },
     planned={
         (Orders, "on_session_end"): "sessions come in a later release; take the key out",

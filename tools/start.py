@@ -15,6 +15,7 @@ from engine.capabilities import VenueDescription
 from engine.codec import UnknownEvent, decode, decode_state, digest
 from engine.fold import FOLD_VERSION, apply
 from engine.ports import EventLog, Venue, VenueUnreachable
+from engine.settings import Change, unannounced_changes
 from engine.state import Recorded, State
 from engine.values import SECOND_NS, VenueName, exact_arithmetic
 from journal import chain
@@ -45,6 +46,7 @@ class Found:
     verified: int
     seconds: float
     state_digest: str
+    changed: tuple[Change, ...] = ()
 
 
 @define
@@ -94,6 +96,7 @@ def _fold(configuration: Configuration, journal: Journal, began: float) -> Opene
         journal=configuration.journal, journal_id=journal.journal_id, seq=state.seq,
         clean=last_kind in ("", "ProcessStopped"), folded=state.seq - from_snapshot, from_snapshot=from_snapshot,
         verified=verified, seconds=time.monotonic() - began, state_digest=digest(state),
+        changed=tuple(unannounced_changes(state.settings, configuration.settings)),
     )  # fmt: skip
     return Opened(journal, state, found)
 

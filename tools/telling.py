@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from rich.text import Text
 
+from engine.settings import Change
 from engine.state import State, results_by_asset
 from tools.glance import Finding, Glance, Witness, deeds_of
 from tools.rows import sorted_orders
@@ -29,7 +30,14 @@ def opening_lines(name: str, found: Found) -> list[Text]:
     took = lasting(int(found.seconds * 1000) * 1_000_000)
     ended = ("a clean stop", GOOD) if found.clean else ("a crash", DOUBTFUL)
     words = styled(f"continued journal {place} at seq {found.seq:,}, after ", ended)
-    return [*lines, words, Text(f"{checked}, {found.folded:,} folded{short_cut}, in {took}", style=QUIET)]
+    folded = Text(f"{checked}, {found.folded:,} folded{short_cut}, in {took}", style=QUIET)
+    return [*lines, words, folded, *(_changed_words(change) for change in found.changed)]
+
+
+def _changed_words(change: Change) -> Text:
+    hashes = f"{change.before} is now {change.now}"
+    words = (f"strategy {change.strategy} has changed under the same version {change.version}", DOUBTFUL)
+    return styled(words, (f": {hashes}; raise its version to tell its orders apart", QUIET))
 
 
 def finding_lines(finding: Finding, found: Found) -> list[Text]:

@@ -9,9 +9,11 @@ import pytest
 from attrs import evolve
 
 from engine import events, inputs
+from engine.bars import BarSource
 from engine.decision import next_due_ns
 from engine.inputs import Action, Scope
 from engine.outbox import CancelOrder, SubmitOrder
+from engine.series import Frame
 from engine.settings import Evaluate, Settings
 from engine.strategy import Answers, Cancel, Context, Intent, MemoryRefused, Replace, Strategy, keep, recall
 from engine.values import SECOND_NS, Duration, OrderId
@@ -301,7 +303,7 @@ def test_while_paused_data_goes_on_and_strategies_are_not_asked() -> None:
         world.quote(str(90 + number), "101")
     assert heard == []
     assert world.market.quotes[BTC].bid == d(94)
-    assert len(world.market.bars[(BTC, SECOND_NS)]) >= 4
+    assert len(world.market.series[Frame(BTC, SECOND_NS, BarSource.QUOTES)].bars) >= 4
     world.command(Action.RESUME)
     world.answer_snapshots()
     world.quote()

@@ -110,6 +110,12 @@ class Scripted(Strategy):
     def on_bar(self, context: Context, bar: Any) -> Answers:
         return self._ask("on_bar", context, bar)
 
+    def on_trade(self, context: Context, trade: Any) -> Answers:
+        return self._ask("on_trade", context, trade)
+
+    def on_book(self, context: Context, book: Any) -> Answers:
+        return self._ask("on_book", context, book)
+
     def on_timer(self, context: Context) -> Answers:
         return self._ask("on_timer", context)
 

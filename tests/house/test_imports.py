@@ -35,8 +35,8 @@ READING_ORDER = """
     inputs order_events events
     system position account
     state recent appliers money_booking order_keeping intent_booking order_booking system_booking fold
-    book bars indicators market marks equity balances
-    strategy strategies
+    book bars averages indicators series data_faults looks market marks equity balances
+    strategy target strategies
     pricing reasons depth sight worth flow exposure funds loss order_limits registry risk reconciliation
     order_guards order_effects drift funding guards order_decision system_decision operator_decision trips desk
     intent_decision held_decision style_decision strategy_decision decision

@@ -61,6 +61,7 @@ SETTINGS = Settings(
     venues={SIM: "simulated"},
     strategies={CROSS: StrategySettings(strategy_class="mine.py:Mine", instruments=(BTC,), tag="cross")},
 )
+HASH = "0123456789abcdef"
 
 
 class Author:
@@ -140,7 +141,8 @@ class Author:
             order_id=token, strategy=CROSS, strategy_version="1", instrument=BTC, venue=SIM, side=side,
             order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, post_only=False, quantity=Decimal(quantity),
             price=Decimal(price), reason={"fast": "60010", "slow": "60000"},
-            seen=Quote(BTC, Decimal(bid), Decimal(1), Decimal(ask), Decimal(1), self.now_ns),
+            seen=Quote(BTC, Decimal(bid), Decimal(1), Decimal(ask), Decimal(1), self.now_ns), strategy_hash=HASH,
+            inputs={"callback": "on_quote", "BTC-USDT 1m Sma(5, close)": "60010"},
         )  # fmt: skip
 
     def denied(self, quantity: str = "5", reason: str = "max_order_quantity") -> OrderId:
@@ -236,4 +238,4 @@ def tell(author: Author) -> dict[str, OrderId]:
     return named
 
 
-__all__ = ["BTC", "CROSS", "ID", "RUN", "SIM", "START_NS", "Author", "Refusal", "tell"]
+__all__ = ["BTC", "CROSS", "HASH", "ID", "RUN", "SIM", "START_NS", "Author", "Refusal", "tell"]

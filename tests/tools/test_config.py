@@ -149,6 +149,35 @@ def edited(old: str, new: str) -> str:
     return GOOD.replace(old, new)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "bars", "evaluate"),
+    [
+        ('bars = "1s"', 'bars = "5m"', (300,), Evaluate(every_ns=Duration(2 * SECOND_NS))),
+        ('bars = "1s"', 'bars = ["5m", "1m"]', (60, 300), Evaluate(every_ns=Duration(2 * SECOND_NS))),
+        ('{ every = "2s" }', '{ on = "book" }', (1,), Evaluate(on="book")),
+        (
+            '{ every = "2s" }', '{ on = ["quote", "trade"], at_most_every = "1s", every = "2s", at = ["00:05"] }', (1,),
+            Evaluate(
+                on=("quote", "trade"), at_most_every_ns=Duration(SECOND_NS), every_ns=Duration(2 * SECOND_NS),
+                at=("00:05",),
+            ),
+        ),
+        ('{ every = "2s" }', '{ at = "23:59" }', (1,), Evaluate(at=("23:59",))),
+    ],
+)  # fmt: skip
+def test_the_ways_in_which_a_strategy_is_asked(
+    write: Write, old: str, new: str, bars: tuple[int, ...], evaluate: Evaluate
+) -> None:
+    strategy = read_configuration(write(edited(old, new))).settings.strategies[CROSS]
+    assert strategy.frames_ns == tuple(seconds * SECOND_NS for seconds in bars)
+    assert strategy.evaluate == evaluate
+
+
+def test_complete_bars_can_be_required(write: Write) -> None:
+    strategy = read_configuration(write(edited('bars = "1s"', 'bars = "1s"\nrequire_complete = true')))
+    assert strategy.settings.strategies[CROSS].require_complete
+
+
 def test_a_good_file_says_what_it_means(write: Write) -> None:
     path = write(GOOD)
     found = read_configuration(path)
@@ -282,7 +311,13 @@ def test_the_error_as_text_lists_them_all(write: Write) -> None:
         ('version = "3"', 'file_hash = "x"', "strategies.cross.file_hash: unknown key"),
         ('bars = "1s"', 'bars = "0s"', "strategies.cross.bars: it must be above zero"),
         ('bars = "1s"', 'bars_ns = "1s"', "strategies.cross.bars_ns: unknown key; did you mean bars?"),
-        ('{ every = "2s" }', '{ on = "quote", every = "2s" }', "strategies.cross.evaluate: either"),
+        ('{ every = "2s" }', '{ on = ["quote", "trad"] }', 'strategies.cross.evaluate.on: "trad": did you mean trade?'),
+        ('{ every = "2s" }', "{ on = [] }", "strategies.cross.evaluate.on: a text in quotes is wanted"),
+        ('{ every = "2s" }', '{ at = "25:00" }', 'strategies.cross.evaluate.at: "25:00" is no time of the day'),
+        ('bars = "1s"', 'bars = ["1s", "1s"]', "strategies.cross.bars: one of them stands there twice"),
+        ('bars = "1s"', 'bars = ["1s", "0s"]', "strategies.cross.bars: it must be above zero"),
+        ('bars = "1s"', "bars = 60", "strategies.cross.bars: a text in quotes is wanted"),
+        ('bars = "1s"', f"bars = {[f'{n}s' for n in range(1, 10)]}", "strategies.cross.bars: 9 lengths of bars"),
         ('{ every = "2s" }', '{ on = "qoute" }', 'strategies.cross.evaluate.on: "qoute": did you mean quote?'),
         ("eager = true", "eager = []", "strategies.cross.params.eager: a text, a whole number, true or false"),
         ('"2%"', '"200%"', "risk.price_collar:"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from adapters.registry import Adapter
 from adapters.simulated.options import SimulatedOptions
@@ -17,10 +18,12 @@ from engine.settings import Settings, StrategySettings
 from engine.state import State
 from engine.strategy import Context, Intent
 from engine.values import Asset, InstrumentName, Side, StrategyName, VenueName
+from tests.house.source import ROOT
 from tools import document
+from tools.cli import cli
 from tools.config import load_strategies, read_configuration
 from tools.first_run.my_strategy import Mine
-from tools.init import FilesExist, begin
+from tools.init import PLACE, STRATEGIES, FilesExist, begin
 
 BTC, SIM, MINE = InstrumentName("BTC-USDT"), VenueName("sim"), StrategyName("mine")
 OWN = '# [strategies.mine]\n# class = "my_strategy.py:Mine"\n# instruments = ["BTC-USDT"]\n# params = '
@@ -98,3 +101,24 @@ def test_the_strategy_to_start_from_buys_below_the_market() -> None:
     (wanted,) = Mine().on_quote(Context(MINE, state, Market(), 1, {}), quote)
     assert isinstance(wanted, Intent)
     assert (wanted.side, wanted.price, wanted.quantity) == (Side.BUY, Decimal("99.5"), Decimal("0.005"))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_each_reference_strategy_can_be_begun_with(tmp_path: Path, name: str) -> None:
+    begin(tmp_path, name)
+    found = read_configuration(tmp_path / "holdfast.toml")
+    (settings,) = found.settings.strategies.values()
+    assert settings.strategy_class.startswith(f"engine.strategies.{name}:")
+    assert PLACE not in (tmp_path / "holdfast.toml").read_text()
+
+
+def test_no_reference_strategy_is_left_out() -> None:
+    files = {path.stem for path in (ROOT / "engine" / "strategies").glob("*.py")} - {"__init__"}
+    assert files == set(STRATEGIES)
+
+
+def test_another_strategy_is_refused_by_the_names_of_those_there_are(tmp_path: Path) -> None:
+    found = CliRunner().invoke(cli, ["init", str(tmp_path / "x"), "--strategy", "smacross"])
+    assert found.exit_code == 2
+    assert "there is sma_cross, rsi_threshold" in found.output
+    assert not (tmp_path / "x").exists()

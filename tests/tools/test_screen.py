@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -20,7 +21,8 @@ from engine import events
 from engine.inputs import Quote, Scope
 from engine.market import Market
 from engine.runner import Figures
-from tests.tools.journals import BTC, SIM, START_NS, Author, tell
+from engine.settings import Change
+from tests.tools.journals import BTC, CROSS, SIM, START_NS, Author, tell
 from tools.glance import Glance, Witness, glance_of
 from tools.panels import Size, frame
 from tools.screen import Region, Screen
@@ -70,6 +72,13 @@ def found_at(seq: int, clean: bool) -> Found:
         journal=Path("run"), journal_id="j", seq=seq, clean=clean, folded=seq, from_snapshot=0, verified=seq,
         seconds=0.25, state_digest="",
     )  # fmt: skip
+
+
+def test_a_strategy_that_changed_under_its_version_is_told_at_the_start() -> None:
+    changed = evolve(found_at(12, True), changed=(Change(CROSS, "1", "0" * 16, "f" * 16),))
+    told = "strategy cross has changed under the same version 1: 0000000000000000 is now ffffffffffffffff"
+    assert any(told in line for line in plain(opening_lines("x.toml", changed)))
+    assert not any("has changed" in line for line in plain(opening_lines("x.toml", found_at(12, True))))
 
 
 # --- the picture ------------------------------------------------------------------------------------------------

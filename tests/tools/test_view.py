@@ -14,7 +14,7 @@ from engine.codec import decode_state, digest, encode_state
 from engine.values import Asset, Side
 from journal.errors import JournalDamaged, JournalMissing
 from journal.snapshot import Snapshot
-from tests.tools.journals import BTC, CROSS, SIM, START_NS, Author, tell
+from tests.tools.journals import BTC, CROSS, HASH, SIM, START_NS, Author, tell
 from tools.money import holdings
 from tools.rows import FILL_KINDS, condition_of, fill_rows, order_row, position_row, sorted_orders, status_row
 from tools.view import Source, read_state, read_view
@@ -162,7 +162,7 @@ def test_status_of_a_dead_engine_claims_no_connection(author: Author) -> None:
 ORDER_FIELDS = set(
     "order_id client_order_id venue_order_id strategy instrument venue side order_type time_in_force quantity price "
     "filled leaves average_price status pending_cancel pending_replace origin evidence strategy_version "
-    "exchange_order_id created_ns updated_ns".split()
+    "strategy_hash exchange_order_id created_ns updated_ns".split()
 )
 
 
@@ -178,6 +178,8 @@ def test_orders_have_the_fields_of_the_interface(author: Author) -> None:
     filled = rows[named["filled"]]
     assert (filled["quantity"], filled["filled"], filled["leaves"]) == ("0.02", "0.02", "0")
     assert filled["average_price"] == "60000.5"
+    assert (filled["strategy_version"], filled["strategy_hash"]) == ("1", HASH)
+    assert rows[named["external"]]["strategy_hash"] is None
     assert rows[named["open"]]["pending_cancel"] == "sent"
     assert rows[named["external"]]["strategy"] is None
     assert rows[named["denied"]]["client_order_id"] is None
@@ -206,7 +208,8 @@ def test_orders_that_have_left_the_state_are_listed_too(author: Author, snapshot
 # --- fills ------------------------------------------------------------------------------------------------------
 
 FILL_FIELDS = set(
-    "exec_id order_id client_order_id instrument venue side quantity price fee fee_asset liquidity at_ns seq".split()
+    "exec_id order_id client_order_id instrument venue side quantity price fee fee_asset liquidity at_ns seq "
+    "strategy_version strategy_hash".split()
 )
 
 
@@ -224,6 +227,7 @@ def test_fills_have_the_fields_of_the_interface(author: Author) -> None:
         (named["open"], "0.004", "61000"),
     ]
     assert all(set(row) >= FILL_FIELDS for row in rows)
+    assert {(row["strategy_version"], row["strategy_hash"]) for row in rows} == {("1", HASH)}
     assert rows[0]["client_order_id"] == f"{named['filled']}-cross"
     assert (rows[0]["fee"], rows[0]["fee_asset"], rows[0]["liquidity"]) == ("0.1", "USDT", "taker")
 

@@ -42,7 +42,8 @@ def test_a_run_in_sentences(tmp_path: Path) -> None:
         "described: simulated, account paper, 1 instrument",
         "account paper began with 100000 USDT, 1 BTC",
         "compared with the books: 0 open orders, 0 executions; all agrees",
-        "cross wants to buy 0.02 BTC-USDT at 60001 (limit gtc), seeing 60000 / 60001, because fast 60010, slow 60000",
+        "cross wants to buy 0.02 BTC-USDT at 60001 (limit gtc; version 1, 0123456789abcdef), seeing 60000 / 60001 "
+        "in on_quote, looking at BTC-USDT 1m Sma(5, close) 60010, because fast 60010, slow 60000",
         "bought 0.01 BTC-USDT at 60000 (taker, fee 0.1 USDT)",
         "risk said no: max_order_quantity (limit 0.1, quantity 5)",
         "cancel asked for by cross",
