@@ -8,46 +8,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-DEFAULT_CONFIG = "holdfast.toml"
+from tools.by_hand import kill, pause, resolve, resume
+from tools.options import DEFAULT_CONFIG, Duration, config_option, journal_of, json_option
+from tools.rehearsal import torture, venue
+
 EXIT_CLEAN, EXIT_BUG, EXIT_DAMAGED, EXIT_INTERRUPTED = 0, 1, 65, 130
-
-Command = Callable[..., Any]
-
-
-class Duration(click.ParamType[int]):
-    """`250ms`, `5s`, `2m`, `1h` → nanoseconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Nanoseconds, or a usage error that says how to write one."""
-        from engine.values import duration
-
-        try:
-            return int(duration(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def _config(command: Command) -> Command:
-    return click.option(
-        "-c", "--config", "config", type=click.Path(path_type=Path), default=Path(DEFAULT_CONFIG), metavar="FILE",
-        help=f"The configuration.  [default: {DEFAULT_CONFIG}]",
-    )(command)  # fmt: skip
-
-
-def _json(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")(command)
-
-
-def _reason(command: Command) -> Command:
-    return click.option("--reason", default="", metavar="TEXT", help="Why; it is kept in the journal.")(command)
 
 
 def _say_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
@@ -176,7 +145,7 @@ def init(directory: Path, strategy: str) -> None:
 
 
 @cli.command()
-@_config
+@config_option
 @click.option("--for", "for_ns", type=Duration(), metavar="DURATION", help="Stop cleanly after this time, such as 30s.")
 @click.option("--fresh", is_flag=True, help="Paper only: move the journal directory aside to NAME.1 and begin anew.")
 @click.option("--live", is_flag=True, help="Trade real money; the configuration must say so too.")
@@ -199,82 +168,82 @@ def run(config: Path, for_ns: int | None, fresh: bool, live: bool) -> int:
 
 
 @cli.command()
-@_config
-@_json
+@config_option
+@json_option
 def status(config: Path, as_json: bool) -> None:
     """What the engine does: state, venues, orders, positions."""
     from tools.commands import show_status
 
-    show_status(_journal(config), as_json)
+    show_status(journal_of(config), as_json)
 
 
 @cli.command()
-@_config
+@config_option
 @click.option("--open", "only_open", is_flag=True, help="Only those that may still trade, in doubt first.")
-@_json
+@json_option
 def orders(config: Path, only_open: bool, as_json: bool) -> None:
     """All orders."""
     from tools.commands import show_orders
 
-    show_orders(_journal(config), only_open, as_json)
+    show_orders(journal_of(config), only_open, as_json)
 
 
 @cli.command()
-@_config
-@_json
+@config_option
+@json_option
 def fills(config: Path, as_json: bool) -> None:
     """All executions, as they stand after corrections."""
     from tools.commands import show_fills
 
-    show_fills(_journal(config), as_json)
+    show_fills(journal_of(config), as_json)
 
 
 @cli.command()
-@_config
-@_json
+@config_option
+@json_option
 def positions(config: Path, as_json: bool) -> None:
     """Positions and results, per account and per strategy."""
     from tools.commands import show_positions
 
-    show_positions(_journal(config), as_json)
+    show_positions(journal_of(config), as_json)
 
 
 @cli.command()
-@_config
-@_json
+@config_option
+@json_option
 def balances(config: Path, as_json: bool) -> None:
     """What the accounts have of each asset: total, free, locked, and the venue's own figure."""
     from tools.commands import show_balances
 
-    show_balances(_journal(config), as_json)
+    show_balances(journal_of(config), as_json)
 
 
 @cli.command()
-@_config
-@_json
+@config_option
+@json_option
 def results(config: Path, as_json: bool) -> None:
     """What was won and lost, per account and per strategy: realized, open, fees, funding, and the equity curve."""
     from tools.result_table import show_results
 
-    show_results(_journal(config), as_json)
+    show_results(journal_of(config), as_json)
 
 
 @cli.command()
-@_config
+@config_option
 @click.option("--after", type=click.IntRange(min=0), metavar="SEQ", help="Only events with a greater seq.")
 @click.option("--follow", is_flag=True, help="Go on as more happens; Ctrl-C ends it.")
-@_json
+@json_option
 def events(config: Path, after: int | None, follow: bool, as_json: bool) -> None:
     """What has happened, event by event."""
     from tools.commands import show_events
 
-    show_events(_journal(config), after, follow, as_json)
+    show_events(journal_of(config), after, follow, as_json)
 
 
 @cli.command()
 @click.argument("asked", metavar="ORDER|SEQ")
-@_config
-@_json
+@config_option
+@json_option
 def why(asked: str, config: Path, as_json: bool) -> None:
     """The causal chain of an order, in plain words.
 
@@ -285,7 +254,7 @@ def why(asked: str, config: Path, as_json: bool) -> None:
     from tools.why import show_why
 
     try:
-        directory = _journal(config)
+        directory = journal_of(config)
     except ConfigurationWrong:
         if config.exists():
             raise
@@ -294,20 +263,20 @@ def why(asked: str, config: Path, as_json: bool) -> None:
 
 
 @cli.command()
-@_config
+@config_option
 @click.option("--level", type=click.IntRange(1, 2), default=2, show_default=True,
               help="1: files, head, chain; 2: also SQLite's own check and a replay from the beginning.")  # fmt: skip
-@_json
+@json_option
 def verify(config: Path, level: int, as_json: bool) -> int:
     """Is the journal whole, and its replay the same?"""
     from tools.commands import show_verdict
 
-    return EXIT_CLEAN if show_verdict(_journal(config), level, as_json) else EXIT_DAMAGED
+    return EXIT_CLEAN if show_verdict(journal_of(config), level, as_json) else EXIT_DAMAGED
 
 
 @cli.command()
-@_config
-@_json
+@config_option
+@json_option
 def redecide(config: Path, as_json: bool) -> int:
     """Would today's code and strategies decide the same?
 
@@ -318,145 +287,5 @@ def redecide(config: Path, as_json: bool) -> int:
     return EXIT_CLEAN if show_redecided(config, as_json) else EXIT_DAMAGED
 
 
-def _journal(config: Path) -> Path:
-    from tools.config import read_configuration
-
-    return read_configuration(config, load=False).journal
-
-
-# --- the operator -----------------------------------------------------------------------------------------------
-
-
-def _scope(command: Command) -> Command:
-    for name, what in (("strategy", "one strategy"), ("instrument", "one instrument"), ("venue", "one venue")):
-        command = click.option(f"--{name}", metavar="NAME", help=f"Only {what}.")(command)
-    return command
-
-
-@cli.command()
-@_config
-@_scope
-@_reason
-@_json
-def pause(config: Path, reason: str, as_json: bool, **scope: str | None) -> None:
-    """No new orders from now on; cancels pass. It survives every restart until `resume`."""
-    from tools.operating import give
-
-    give(config, {"action": "pause", "reason": reason, **_scoped(scope)}, as_json)
-
-
-@cli.command()
-@_config
-@_scope
-@_reason
-@_json
-def resume(config: Path, reason: str, as_json: bool, **scope: str | None) -> None:
-    """End pauses and kills.
-
-    Trading begins again once the books agree with the venues.
-    """
-    from tools.operating import give
-
-    give(config, {"action": "resume", "reason": reason, **_scoped(scope)}, as_json)
-
-
-def _scoped(scope: dict[str, str | None]) -> dict[str, str]:
-    named = {name: subject for name, subject in scope.items() if subject is not None}
-    if len(named) > 1:
-        raise click.UsageError(f"only one of {', '.join(f'--{name}' for name in named)} at a time")
-    return next(({"scope": name, "subject": subject} for name, subject in named.items()), {})
-
-
-@cli.command()
-@_config
-@click.option("--flatten", is_flag=True, help="Also close the positions.")
-@_reason
-def kill(config: Path, flatten: bool, reason: str) -> int:
-    """Cancel every open order and prove that none is left.
-
-    It also pauses. Where no engine answers, its process is ended and this one does the work. It ends with 0 only when
-    each venue has shown zero open orders. A kill survives every restart until `resume`.
-    """
-    from tools.operating import kill_all
-
-    return kill_all(config, flatten, reason)
-
-
-@cli.command()
-@click.argument("order", metavar="ORDER")
-@_config
-@click.option("--as", "resolution", type=click.Choice(("void", "canceled", "filled")), required=True,
-              help="What became of it, by your own knowledge.")  # fmt: skip
-@click.option("--fill", metavar="QTY@PRICE", help="The execution that goes with `--as filled`.")
-@_reason
-@_json
-def resolve(order: str, config: Path, resolution: str, fill: str | None, reason: str, as_json: bool) -> None:
-    """Settle an order in doubt by hand.
-
-    It is kept with who did it, and why.
-    """
-    from tools.operating import resolve_order
-
-    resolve_order(config, order, resolution, _fill_of(resolution, fill), reason, as_json)
-
-
-def _fill_of(resolution: str, fill: str | None) -> tuple[str, str] | None:
-    if resolution == "filled" and fill is None:
-        raise click.UsageError("--as filled needs --fill QTY@PRICE")
-    if resolution != "filled" and fill is not None:
-        raise click.UsageError(f"--fill does not go with --as {resolution}")
-    if fill is None:
-        return None
-    from engine.values import exact
-
-    quantity, at, price = fill.partition("@")
-    try:
-        if at and exact(quantity) > 0 and exact(price) > 0:
-            return str(exact(quantity)), str(exact(price))
-    except ValueError:
-        pass  # said below, in the words of the option
-    raise click.UsageError(f"--fill {fill}: write it as QTY@PRICE, such as 0.01@60000")
-
-
-# --- proof ------------------------------------------------------------------------------------------------------
-
-
-@cli.command()
-@_config
-@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
-@click.option("--seeds", type=click.IntRange(0), default=40, show_default=True, help="Worlds in virtual time.")
-@click.option("--kills", type=click.IntRange(0), default=0, show_default=True, help="Kills of real processes.")
-@click.option("--jobs", type=click.IntRange(1), help="Worker processes; all cores if left out.")
-@_json
-def torture(config: Path, first: int, seeds: int, kills: int, jobs: int | None, as_json: bool) -> int:
-    """Your strategies and limits under crashes and faults.
-
-    Every venue of the configuration is replaced by the simulated exchange; your journal is not touched. It ends with 0
-    when no invariant was violated, with 1 otherwise, and says how to repeat a failure.
-    """
-    from tools.torture.report import torture_and_tell
-
-    return torture_and_tell(config, first, seeds, kills, jobs, as_json)
-
-
-# --- a venue of one's own ---------------------------------------------------------------------------------------
-
-
-@cli.command()
-@click.argument("adapter", metavar="ADAPTER")
-@click.option("-c", "--config", "config", type=click.Path(path_type=Path), metavar="FILE",
-              help="Take options and instruments from this configuration's venue with that adapter.")  # fmt: skip
-@click.option(
-    "--port", type=click.IntRange(0, 65_535), default=0, help="The port; 0 is any free one.", show_default=True
-)
-@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong, as TOML or JSON.")
-@click.option("--state", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Where its books are.  [default: ADAPTER-exchange]")  # fmt: skip
-def venue(adapter: str, config: Path | None, port: int, faults: Path | None, state: Path | None) -> None:
-    """Serve the simulated exchange by itself.
-
-    It speaks the venue's wire protocol, on this machine only.
-    """
-    from tools.serving import serve
-
-    serve(adapter, config, port, faults, state)
+for command in (pause, resume, kill, resolve, torture, venue):
+    cli.add_command(command)
