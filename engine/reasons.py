@@ -17,6 +17,11 @@ REASONS: dict[str, str] = {
     "order_type_not_supported": "the venue does not know the order type",
     "time_in_force_not_supported": "the venue does not know the time in force",
     "post_only_not_supported": "the venue does not know post-only",
+    # may the instrument be traded?
+    "instrument_not_listed": "the venue does not list the instrument any more",
+    "instrument_expired": "the contract has expired",
+    "instrument_halted": "the venue has halted the instrument",
+    "inverse_not_supported": "an inverse contract, which is paid in its base, can't be reckoned",
     # what an order is
     "quantity": "the quantity is not above zero",
     "price": "the price is missing, not above zero, or not wanted",

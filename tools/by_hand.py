@@ -77,24 +77,6 @@ def resolve(order: str, config: Path, resolution: str, fill: str | None, reason:
 
     It is kept with who did it, and why.
     """
-    from tools.operating import resolve_order
+    from tools.operating import read_fill, resolve_order
 
-    resolve_order(config, order, resolution, _fill_of(resolution, fill), reason, as_json)
-
-
-def _fill_of(resolution: str, fill: str | None) -> tuple[str, str] | None:
-    if resolution == "filled" and fill is None:
-        raise click.UsageError("--as filled needs --fill QTY@PRICE")
-    if resolution != "filled" and fill is not None:
-        raise click.UsageError(f"--fill does not go with --as {resolution}")
-    if fill is None:
-        return None
-    from engine.values import exact
-
-    quantity, at, price = fill.partition("@")
-    try:
-        if at and exact(quantity) > 0 and exact(price) > 0:
-            return str(exact(quantity)), str(exact(price))
-    except ValueError:
-        pass  # said below, in the words of the option
-    raise click.UsageError(f"--fill {fill}: write it as QTY@PRICE, such as 0.01@60000")
+    resolve_order(config, order, resolution, read_fill(resolution, fill), reason, as_json)

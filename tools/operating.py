@@ -9,6 +9,7 @@ import click
 
 from engine.order import Order
 from engine.state import State
+from engine.values import exact
 from journal.errors import JournalMissing
 from tools.config import Configuration, read_configuration, read_journal_directory
 from tools.control import ANSWER_SECONDS, KILL_SECONDS, ControlRefused, EngineSilent
@@ -120,3 +121,20 @@ def _find(state: State, asked: str) -> Order:
         if asked in (order.order_id, order.client_order_id, order.venue_order_id):
             return order
     raise NothingKnown(f"{asked}: the journal knows no such order")
+
+
+def read_fill(resolution: str, fill: str | None) -> tuple[str, str] | None:
+    """The execution that an operator asserts, as (quantity, price); raises `click.UsageError` for one that can't be."""
+    if resolution == "filled" and fill is None:
+        raise click.UsageError("--as filled needs --fill QTY@PRICE")
+    if resolution != "filled" and fill is not None:
+        raise click.UsageError(f"--fill does not go with --as {resolution}")
+    if fill is None:
+        return None
+    quantity, at, price = fill.partition("@")
+    try:
+        if at and exact(quantity) > 0 and exact(price) > 0:
+            return str(exact(quantity)), str(exact(price))
+    except ValueError:
+        pass  # said below, in the words of the option
+    raise click.UsageError(f"--fill {fill}: write it as QTY@PRICE, such as 0.01@60000")

@@ -103,6 +103,26 @@ by_terms("max_daily_fees", {"quantity": "10"}, {"quantity": "10.1"},
          limited(max_daily_fees=d(1), measures=Measures(fee_rate=d("0.001"))))  # fmt: skip
 
 
+def by_listing(name: str, inside: dict[str, Any], outside: dict[str, Any]) -> None:
+    """A case whose two worlds list the instrument differently; the last instant of a contract is in test_registry."""
+    case(name)(lambda: (reason_of(trading(**inside)), reason_of(trading(**outside))))
+
+
+by_listing("instrument_halted", {"is_halted": False}, {"is_halted": True})
+by_listing("instrument_expired", {"expiry_ns": T0_NS + 3600 * SECOND_NS}, {"expiry_ns": T0_NS})
+by_listing("inverse_not_supported", {"settlement_asset": Asset("USDT")}, {"settlement_asset": Asset("BTC")})
+
+
+@case("instrument_not_listed")
+def _not_listed() -> Pair:
+    world = trading()
+    inside, description = reason_of(world), world.state.venues[SIM].description
+    assert description is not None
+    others = tuple(listed for listed in description.instruments if listed.name != BTC)
+    world.tell(inputs.VenueDescribed(evolve(description, instruments=others)))
+    return inside, reason_of(world)
+
+
 def _can(**changes: Any) -> World:
     capabilities: Capabilities = evolve(DESCRIPTION.capabilities, **changes)
     world = World(venues=[ScriptedVenue(evolve(DESCRIPTION, capabilities=capabilities))])

@@ -28,12 +28,13 @@ def calm(callback: str, context: Context, argument: Any) -> Answers:
     """Wants nothing."""
 
 
-def once(side: Side, quantity: str) -> Any:
-    """One market-like order on the first quote."""
+def once(side: Side, quantity: str, quotes: int = 1) -> Any:
+    """One market-like order on the first quote, or on a later one."""
 
     def script(callback: str, context: Context, argument: Any) -> Answers:
-        if callback == "on_quote" and not context.memory.get("done"):
-            context.memory["done"] = True
+        if callback == "on_quote":
+            context.memory["seen"] = context.memory.get("seen", 0) + 1
+        if callback == "on_quote" and context.memory["seen"] == quotes:
             price = argument.ask * 2 if side is Side.BUY else argument.bid / 2
             tick = context.instrument(BTC).tick
             return [Intent(instrument=BTC, side=side, quantity=quantity, price=price // tick * tick)]
@@ -200,7 +201,7 @@ def perpetual(scripts: dict[Any, Any]) -> World:
 def test_a_contract_is_booked_as_the_exchange_books_it() -> None:
     """Position, realised result, fees and funding: wallet and position here equal the exchange's own, to the last
     decimal, through fills, funding and a restart of either side."""
-    world = perpetual({ONE: once(Side.BUY, "5"), OTHER: once(Side.SELL, "2")})
+    world = perpetual({ONE: once(Side.BUY, "5"), OTHER: once(Side.SELL, "2", 5)})
     run_for(world, 25)
     world.kill_engine()
     world.kill_exchange()
