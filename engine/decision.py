@@ -12,7 +12,7 @@ from engine.desk import Desk
 from engine.events import Event
 from engine.funding import book_funding
 from engine.guards import watch_refusals
-from engine.held_decision import held_due_ns, keep_held
+from engine.held_decision import end_sessions, held_due_ns, keep_held
 from engine.market import Market
 from engine.operator_decision import cancel_all, obey, verify_kill
 from engine.order_decision import decide_report
@@ -96,6 +96,7 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
             yield from pass_time(state, now_ns)
             yield from _archive(state, now_ns)
             yield from _note_silence(state, market, now_ns)
+            yield from end_sessions(state, now_ns)
         case inputs.Report():
             yield from decide_report(state, seen, now_ns)
         case inputs.FundingReported():

@@ -14,13 +14,14 @@ from attrs import evolve
 from engine import events
 from engine.events import Event
 from engine.inputs import Input, Quote
-from engine.intent_decision import amended, request_submit
+from engine.intent_decision import amended, close_ns, request_submit
 from engine.market import Market
 from engine.order import INTENT, Order, Pending
 from engine.order_decision import CancelAsked, decide_order
 from engine.order_effects import surprise
 from engine.pricing import far_side, is_reached, trailed, worst_price
 from engine.risk import Denied, judge_release, reducible
+from engine.settings import OnStop
 from engine.state import State
 from engine.values import EXACT, ZERO, plain
 
@@ -40,9 +41,25 @@ def keep_held(state: State, market: Market, seen: Input, now_ns: int) -> Iterato
 
 
 def held_due_ns(state: State) -> int | None:
-    """When the engine next has to end an order in time."""
+    """When the engine next has to end an order in time, or with its session."""
     kept = (state.orders[order_id] for order_id in (*state.held_ids, *state.timed_ids))
-    return min((ns for ns in map(_end_ns, kept) if ns is not None), default=None)
+    ends = [ns for ns in map(_end_ns, kept) if ns is not None]
+    return min((*ends, *(close for _order, close in _sessions(state))), default=None)
+
+
+def end_sessions(state: State, now_ns: int) -> Iterator[Event]:
+    """Where that is configured, an order ends with the session in which it was wanted."""
+    for order, ends_ns in list(_sessions(state)):
+        if now_ns >= ends_ns:
+            yield from decide_order(state, order, CancelAsked(by="session_end"), now_ns)
+
+
+def _sessions(state: State) -> Iterator[tuple[Order, int]]:
+    if state.settings.orders.on_session_end is OnStop.CANCEL:
+        for order in state.open_orders():
+            ends_ns = close_ns(state, order.instrument, order.created_ns)
+            if ends_ns is not None and order.pending_cancel is Pending.NONE:
+                yield order, ends_ns
 
 
 # --- ends in time -----------------------------------------------------------------------------------------------

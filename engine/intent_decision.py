@@ -22,6 +22,7 @@ from engine.order_decision import CancelAsked, decide_order
 from engine.order_effects import SAY_AGAIN_NS, surprise
 from engine.pricing import far_side, misses_bounds, place_near, price_bound, trailed, worst_price
 from engine.risk import Denied, Verdict, judge, judge_leg
+from engine.sessions import session_end_ns
 from engine.state import State
 from engine.strategy import Answer, Cancel, Intent, Replace, plain_reason
 from engine.token import client_order_id, order_id
@@ -164,13 +165,21 @@ def _role(intent: Intent) -> Role:
 
 
 def _good_till_ns(state: State, order: Order, now_ns: int) -> int | None:
-    """Where the venue does not know the trading day's end, it is midnight UTC, and the engine keeps it."""
+    """Where the venue does not know the trading day's end, the engine keeps it: the session's close, else midnight."""
     description = state.venues[order.venue].description
     if order.time_in_force is not TimeInForce.DAY or description is None:
         return order.good_till_ns
     if TimeInForce.DAY in description.capabilities.times_in_force:
         return None
-    return (now_ns // DAY_NS + 1) * DAY_NS
+    return close_ns(state, order.instrument, now_ns) or (now_ns // DAY_NS + 1) * DAY_NS
+
+
+def close_ns(state: State, instrument: InstrumentName, at_ns: int) -> int | None:
+    """When the instrument's session closes that is open at an instant; None where there is none."""
+    known = state.settings.instruments.get(instrument)
+    if known is None or known.trading_session is None:
+        return None
+    return session_end_ns(known.trading_session, at_ns)
 
 
 def _priced(state: State, order: Order, quote: Quote) -> Order:

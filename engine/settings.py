@@ -33,7 +33,7 @@ class Mode(StrEnum):
 
 
 class OnStop(StrEnum):
-    """What becomes of open orders at a clean stop, or when the line to their venue is lost."""
+    """What becomes of open orders: at a clean stop, when the line to their venue is lost, when a session ends."""
 
     KEEP = "keep"
     CANCEL = "cancel"
@@ -174,6 +174,7 @@ class Orders:
 
     on_stop: OnStop = OnStop.KEEP
     on_disconnect: OnStop = OnStop.KEEP
+    on_session_end: OnStop = OnStop.KEEP
     stop_limit_ns: Duration = Duration(2 * SECOND_NS)
     send_limit_ns: Duration = Duration(SECOND_NS // 2)
     expiry_ns: Duration = Duration(SECOND_NS)

@@ -317,7 +317,6 @@ SPELLING = Spelling(
         (Evaluate, "at"): times_of_day,
     },
     planned={
-        (Orders, "on_session_end"): "sessions come in a later release; take the key out",
         **{(None, key): _REAL_VENUES for key in _OF_REAL_VENUES},
     },
 )

@@ -17,7 +17,8 @@ from engine.inputs import Action, Refusal
 from engine.instructions import Bracket, Leg, Oco, Role
 from engine.order import CANCELED, DENIED, EXPIRED, FILLED, INTENT, NEW, PENDING_NEW, Order
 from engine.outbox import CancelOrder, SubmitOrder
-from engine.settings import OnDrift
+from engine.sessions import WEEK, TradingSession
+from engine.settings import InstrumentSettings, OnDrift, OnStop
 from engine.strategy import Cancel, Intent, Replace
 from engine.values import SECOND_NS, OrderType, Side, TimeInForce
 from tests.engine.bench import BALANCES, BTC, CAPABILITIES, DESCRIPTION, SETTINGS, TREND, d, kinds
@@ -305,6 +306,39 @@ def test_a_day_ends_at_midnight_where_the_venue_has_no_days() -> None:
     held.want(Intent(instrument=BTC, side="buy", quantity=1, price=90, time_in_force="day"))
     (sent,) = held.sent()
     assert (sent.time_in_force, sent.good_till_ns) == ("day", None)
+
+
+HOUR_NS = 3_600 * SECOND_NS
+ROUND_THE_CLOCK = TradingSession(weekdays=WEEK, open="22:00", close="23:00")  # a test begins at 22:13:20
+
+
+@pytest.mark.parametrize("policy", OnStop)
+def test_orders_end_with_their_session_where_that_is_asked(policy: OnStop) -> None:
+    held = Held()
+    sessions = {BTC: InstrumentSettings(trading_session=ROUND_THE_CLOCK)}
+    orders = evolve(CALM.orders, on_session_end=policy)
+    held.world.settings = evolve(CALM, instruments=sessions, orders=orders)
+    held.restart()
+    held.want(Intent(instrument=BTC, side="buy", quantity=1, price=90))
+    order = held.world.orders()[-1]
+    held.ack(order)
+    held.world.clock.ns += HOUR_NS // 4
+    held.world.tell()
+    assert held.world.venue.take(CancelOrder) == []
+    held.world.clock.ns += HOUR_NS
+    held.world.tell()
+    assert len(held.world.venue.take(CancelOrder)) == (policy is OnStop.CANCEL)
+
+
+def test_a_day_ends_with_the_session() -> None:
+    held = Held()
+    sessions = {BTC: InstrumentSettings(trading_session=ROUND_THE_CLOCK)}
+    held.world.settings = evolve(CALM, instruments=sessions)
+    held.restart()
+    held.want(Intent(instrument=BTC, side="buy", quantity=1, price=90, time_in_force="day"))
+    (sent,) = held.sent()
+    assert sent.good_till_ns is not None
+    assert sent.good_till_ns // SECOND_NS % 86_400 == 23 * 3_600
 
 
 # --- links ------------------------------------------------------------------------------------------------------
