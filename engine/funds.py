@@ -11,12 +11,15 @@ from engine.values import EXACT, ONE, ZERO, Asset, Side, plain
 
 
 def check_funds(sight: Sight) -> Denied | None:
-    """A buy needs its worst price and the fee in the quote asset, a sell its quantity in the base asset.
+    """A buy needs its worst price and the fee in the quote asset, a sell its quantity in the base asset; at a spot
+    venue only.
 
     The account's balance at the order's venue is what counts, whatever scope the limit stands in. Fees of a sell come
     out of its proceeds.
     """
     order, terms = sight.order, sight.terms
+    if not terms.is_spot:
+        return None  # a contract takes margin, which no description tells
     asset = terms.quote if order.side is Side.BUY else terms.base
     needed = _needed(sight)
     locked = locked_amount(sight, asset)
@@ -48,7 +51,7 @@ def locked_amount(sight: Sight, asset: Asset) -> Decimal | None:
         if order.venue != sight.order.venue:
             continue
         terms = sight.state.instruments.get(order.instrument)
-        if terms is None or asset != (terms.quote if order.side is Side.BUY else terms.base):
+        if terms is None or not terms.is_spot or asset != (terms.quote if order.side is Side.BUY else terms.base):
             continue
         lock = _lock_of(sight, order, order.exposure, _worst_of(sight, order))
         if lock is None:

@@ -23,7 +23,7 @@ from engine.pricing import far_side, is_reached, trailed, worst_price
 from engine.risk import Denied, judge_release, reducible
 from engine.settings import OnStop
 from engine.state import State
-from engine.values import EXACT, ZERO, plain
+from engine.values import EXACT, ZERO, OrderId, plain
 
 TOO_SMALL = frozenset({"min_quantity", "min_notional", "lot"})
 """Refusals that time does not change."""
@@ -174,7 +174,11 @@ def _fitted(state: State, order: Order) -> Order:
 
 
 def _wait(state: State, order: Order, denied: Denied, now_ns: int) -> Iterator[Event]:
-    """It is tried again at every input; but what is too small to be sent, and won't grow, has come to its end."""
+    """It is tried again at every input. An order of ours that it would trade with is taken out of its way; what is too
+    small to be sent, and won't grow, has come to its end."""
+    crossed = state.orders.get(OrderId(denied.numbers.get("order", "")))
+    if denied.reason == "self_trade" and crossed is not None and crossed.pending_cancel is Pending.NONE:
+        yield from decide_order(state, crossed, CancelAsked(by=f"in the way of {order.order_id}"), now_ns)
     parent = parent_of(state, order)
     if denied.reason in TOO_SMALL and (parent is None or not _may_execute(parent)):
         yield events.OrderCanceled(order_id=order.order_id, requested=False, reason=f"too small: {denied.reason}")

@@ -62,14 +62,14 @@ def cost_at_once(sight: Sight, asset: Asset) -> Decimal | Unpriced:
     cost = EXACT.add(cost, EXACT.multiply(sight.leaves - closing, max((worst - marked) * sign, ZERO)))
     if sight.waits:
         cost = ZERO  # nothing is lost at once
-    cost = EXACT.add(cost, expected_fee(sight, worst))
-    return convert(sight.state, sight.market, cost, sight.terms.quote, asset)
+    cost = EXACT.add(EXACT.multiply(cost, sight.terms.multiplier), expected_fee(sight, worst))
+    return convert(sight.state, sight.market, cost, sight.terms.cash, asset)
 
 
 def expected_fee(sight: Sight, worst: Decimal) -> Decimal:
     """The fee of the whole order at its worst price, by the configured rate, in the quote asset."""
     rate = sight.state.settings.risk.measures.fee_rate
-    return EXACT.multiply(EXACT.multiply(sight.leaves, worst), rate)
+    return EXACT.multiply(sight.terms.notional(sight.leaves, worst), rate)
 
 
 def max_daily_fees(sight: Sight) -> Denied | None:
@@ -81,7 +81,7 @@ def max_daily_fees(sight: Sight) -> Denied | None:
     worst = sight.worst
     more = (
         Unpriced(sight.order.instrument) if worst is None
-        else convert(sight.state, sight.market, expected_fee(sight, worst), sight.terms.quote, asset)
+        else convert(sight.state, sight.market, expected_fee(sight, worst), sight.terms.cash, asset)
     )  # fmt: skip
     if isinstance(paid, Unpriced) or isinstance(more, Unpriced):
         missing = paid if isinstance(paid, Unpriced) else more

@@ -59,8 +59,8 @@ def closing_price(market: Market, name: InstrumentName, quantity: Decimal) -> De
 
 
 def asset_of(state: State, name: InstrumentName) -> Asset:
-    """The asset that an instrument's limits are measured in: the account's currency, else its quote asset."""
-    return state.settings.risk.measures.currency or state.instruments[name].quote
+    """The asset that an instrument's limits are measured in: the account's currency, else what it is settled in."""
+    return state.settings.risk.measures.currency or state.instruments[name].cash
 
 
 def holdings(

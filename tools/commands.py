@@ -86,7 +86,11 @@ def _status_lines(paper: Paper, view: View, row: Row) -> None:
     for name, venue in row["venues"].items():
         paper.line(Cell("venue      ", QUIET), f"{name}: ", *_venue_cells(venue, now_ns))
     doubt = Cell(f", {row['in_doubt']} in doubt", DOUBTFUL) if row["in_doubt"] else ", none in doubt"
-    paper.line(Cell("orders     ", QUIET), f"{row['open_orders']} open", doubt)
+    held = f", {row['held']} held by the engine" if row["held"] else ""
+    paper.line(Cell("orders     ", QUIET), f"{row['open_orders']} open", doubt, held)
+    if row["outlive_session"]:
+        words = f"{count(len(row['outlive_session']), 'order')} will outlive the session (on_session_end = keep)"
+        paper.line(Cell("           ", QUIET), words)
     for pause in lasting_pauses(view):
         until = ", until `holdfast resume`" if pause.latched else ""
         words = f"{scope_words(pause.scope, pause.subject)}: {pause.reason}{until}"

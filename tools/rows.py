@@ -11,10 +11,12 @@ from attrs import frozen
 
 from engine import events
 from engine.balances import Funds
+from engine.intent_decision import close_ns
 from engine.order import Order
+from engine.settings import OnStop
 from engine.state import Recorded, State, execution_key
 from engine.system import Pause, SystemState, VenueState
-from engine.values import ZERO, exact, plain
+from engine.values import ZERO, TimeInForce, exact, plain
 from journal.entry import Entry
 from tools.money import Holding
 from tools.view import View
@@ -54,6 +56,19 @@ def condition_of(view: View) -> Condition:
     return Condition(SystemState.STOPPED, was, False)
 
 
+def outliving(state: State) -> list[str]:
+    """Open orders that stay beyond the session in which they were wanted."""
+    if state.settings.orders.on_session_end is OnStop.CANCEL:
+        return []
+    found = []
+    for order in state.open_orders():
+        ends_ns = close_ns(state, order.instrument, order.created_ns)
+        lasts = order.time_in_force.may_rest and order.time_in_force is not TimeInForce.DAY
+        if ends_ns is not None and lasts and (order.good_till_ns is None or order.good_till_ns > ends_ns):
+            found.append(str(order.order_id))
+    return found
+
+
 def status_row(view: View, positions: list[Holding], last_data_ns: Mapping[str, int]) -> Row:
     """`status --json`; `last_data_ns` is what a live engine says."""
     state, condition = view.state, condition_of(view)
@@ -65,6 +80,8 @@ def status_row(view: View, positions: list[Holding], last_data_ns: Mapping[str, 
         "clean": condition.clean,
         "open_orders": sum(1 for order in state.open_orders() if order.is_open),
         "in_doubt": sum(1 for order in state.orders.values() if order.is_in_doubt),
+        "held": sum(1 for order in state.open_orders() if order.held and not order.is_open),
+        "outlive_session": outliving(state),
         "venues": {
             name: {
                 "connected": condition.clean is None and venue.state is not VenueState.DOWN,

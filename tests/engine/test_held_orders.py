@@ -495,6 +495,20 @@ def test_only_what_there_is_can_be_reduced() -> None:
     assert held.world.orders()[-1].reason == "reduce_only"
 
 
+def test_an_order_of_ours_in_the_way_of_an_exit_is_canceled_first() -> None:
+    held = Held()
+    held.bought()
+    held.want(sell(order_type="stop", stop_price=95), Intent(instrument=BTC, side="buy", quantity=1, price=90))
+    resting = held.world.orders()[-1]
+    held.ack(resting)
+    held.sent()
+    held.quote("90", "91")
+    assert held.sent() == []
+    assert [cancel.order_id for cancel in held.world.venue.take(CancelOrder)] == [resting.order_id]
+    held.canceled(resting)
+    assert [sent.side for sent in held.sent()] == ["sell"]
+
+
 def test_an_exit_fits_what_its_strategy_has_left() -> None:
     held = Held()
     held.want(bracket())
