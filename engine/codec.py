@@ -55,6 +55,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _EXPONENT = re.compile(r'(?<!\\)"(-?\d+(?:\.\d+)?E-\d+)"')
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
+_STATE_ENCODER = msgspec.json.Encoder()
 _STATE_DECODER = msgspec.json.Decoder(State)
 
 NOT_IN_DIGEST = frozenset(
@@ -111,8 +112,8 @@ def _upcast(stored: Stored, wanted: int) -> dict[str, Any]:
 
 
 def encode_state(state: State) -> bytes:
-    """State as canonical JSON, for a snapshot."""
-    return _ENCODER.encode(state)
+    """State as JSON, for a snapshot. Tables keep their order: "the oldest first" is part of what is decided by."""
+    return _STATE_ENCODER.encode(state)
 
 
 def decode_state(blob: bytes) -> State:

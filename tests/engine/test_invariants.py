@@ -334,6 +334,8 @@ class ReferenceVenue:
     @property
     def could_execute(self) -> Decimal:
         """The most that may still come, with whatever is on its way arriving."""
+        if self.quantity and self.filled >= self.quantity:
+            return ZERO  # what is still on its way finds it closed
         most = self.quantity
         for request in self.on_the_way:
             most = max(most, {"new": d(10), "replace": d(14)}.get(request, ZERO))

@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import codec, events, inputs
-from engine.codec import KINDS, UnknownEvent, decode, encode
+from engine.codec import KINDS, UnknownEvent, decode, decode_state, encode, encode_state
 from engine.inbox import Inbox
 from engine.inputs import Action, Quote, TradeTick, VenueLost
 from engine.outbox import CancelOrder, QueryOrder, ReplaceOrder, SubmitOrder, TakeSnapshot
 from engine.ports import Draft
 from engine.runner import Died, SendGate
 from engine.state import Recorded
+from engine.strategy import Context, Intent
 from engine.values import (
     SECOND_NS,
     ClientOrderId,
@@ -33,10 +34,10 @@ from engine.values import (
     VenueName,
     plain,
 )
-from tests.engine.bench import BTC, SETTINGS, T0_NS, d
+from tests.engine.bench import BTC, SETTINGS, T0_NS, TREND, d
 from tests.engine.bench import VENUE as SIM
 from tests.engine.entries import stored
-from tests.engine.world import StillClock, World, one_order
+from tests.engine.world import StillClock, World, one_order, scripted
 
 # --- the runner -------------------------------------------------------------------------------------------------
 
@@ -294,3 +295,18 @@ def test_the_settings_of_a_run_come_back() -> None:
     assert world.state.settings == world.settings
     makers: list[Callable[[], World]] = [World, one_order]
     assert all(make().log.seq for make in makers)
+
+
+def test_a_snapshot_keeps_the_order_of_orders() -> None:
+    """Ids of a later run may sort before those of an earlier one; what is open stays oldest first."""
+
+    def always(callback: str, context: Context, seen: Any) -> list[Intent]:
+        return [Intent(instrument=BTC, side="buy", quantity=1, price=100)] if callback == "on_quote" else []
+
+    world = World(SETTINGS, {TREND: scripted(always)})
+    for run in ("zzzz", "aaaa"):
+        world.state.run = run
+        world.quote()
+    again = decode_state(encode_state(world.state))
+    assert list(again.open_ids) == list(world.state.open_ids) != sorted(world.state.open_ids)
+    assert list(again.orders) == list(world.state.orders)
