@@ -55,8 +55,20 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _EXPONENT = re.compile(r'(?<!\\)"(-?\d+(?:\.\d+)?E-\d+)"')
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
-_STATE_ENCODER = msgspec.json.Encoder()
 _STATE_DECODER = msgspec.json.Decoder(State)
+
+OLDEST_FIRST = (
+    "orders", "open_ids", "closed_ids", "held_ids", "timed_ids", "worked_ids", "crossed_ids", "pauses", "last_intent",
+)  # fmt: skip
+"""Tables of State whose order is part of what is decided by; sorted keys alone would lose it."""
+
+
+class _Blob(msgspec.Struct):
+    ordered: dict[str, list[str]]
+    state: msgspec.Raw
+
+
+_BLOB_DECODER = msgspec.json.Decoder(_Blob)
 
 NOT_IN_DIGEST = frozenset(
     "seq at_ns run epoch system system_reason starts_without_trading started_ns settings reconciling_since_ns venues "
@@ -112,13 +124,21 @@ def _upcast(stored: Stored, wanted: int) -> dict[str, Any]:
 
 
 def encode_state(state: State) -> bytes:
-    """State as JSON, for a snapshot. Tables keep their order: "the oldest first" is part of what is decided by."""
-    return _STATE_ENCODER.encode(state)
+    """State as canonical JSON, for a snapshot, and the order of those of its tables in which the oldest comes first."""
+    ordered = {name: list(getattr(state, name)) for name in OLDEST_FIRST}
+    return _ENCODER.encode(_Blob(ordered=ordered, state=msgspec.Raw(_ENCODER.encode(state))))
 
 
 def decode_state(blob: bytes) -> State:
     """State from a snapshot's blob; raises `msgspec.DecodeError` for one of another shape."""
-    return _STATE_DECODER.decode(blob)
+    found = _BLOB_DECODER.decode(blob)
+    state = _STATE_DECODER.decode(found.state)
+    for name in OLDEST_FIRST:
+        table, keys = getattr(state, name), found.ordered.get(name, [])
+        if table.keys() != set(keys):
+            raise msgspec.DecodeError(f"the order of {name} is not that of its keys")
+        setattr(state, name, {key: table[key] for key in keys})
+    return state
 
 
 def digest(state: State) -> str:
