@@ -41,7 +41,6 @@ from engine.trips import watch_limits
 from engine.values import SECOND_NS, OrderId, VenueName
 
 ARCHIVED_AT_ONCE = 100
-DATA_SILENT_NS = 120 * SECOND_NS
 
 
 def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns: int) -> Iterator[Event]:
@@ -156,16 +155,17 @@ def next_due_ns(state: State, market: Market, desk: Desk) -> int | None:
 
 def _silences(state: State, market: Market) -> Iterator[tuple[VenueName, int]]:
     """The venues in use, and when their market's silence will be worth a word; each silence once."""
+    limit_ns = state.settings.reconcile.data_silent_ns
     for venue, last_ns in market.last_data_ns.items():
         if state.is_ready(venue) and state.said.get(f"data_silent/{venue}", 0) < last_ns:
-            yield venue, last_ns + DATA_SILENT_NS
+            yield venue, last_ns + limit_ns
 
 
 def _note_silence(state: State, market: Market, now_ns: int) -> Iterator[Event]:
     """A line can be up and say nothing for hours: that nobody trades then has to be known."""
     for venue, silent_ns in list(_silences(state, market)):
         if now_ns >= silent_ns:
-            detail = f"no market data for {DATA_SILENT_NS // SECOND_NS} s"
+            detail = f"no market data for {state.settings.reconcile.data_silent_ns // SECOND_NS} s"
             yield events.AnomalyRecorded(about=venue, anomaly="data_silent", detail=detail)
 
 

@@ -94,6 +94,8 @@ class Runner:
         self.state, self.market, self.desk, self.inbox = state, market, desk, inbox
         self.log, self.venues, self.clock, self.gate = log, venues, clock, gate
         self.figures = Figures()
+        self.next_due_ns: int | None = 0
+        """When there will be something to do without any input, as of the end of the last batch."""
         self._die, self._watch, self._recall = die, watch, recall
         self.tape: Tape = tape or NoTape()
         self._recalls: list[RecallOrder] = []
@@ -108,9 +110,10 @@ class Runner:
         """Decide a batch, make it durable, release what follows."""
         for seen in batch:
             self._handle(seen)
-        due_ns = self.due_ns()
-        if due_ns is not None and due_ns <= self.clock.now_ns():
+        self.next_due_ns = self.due_ns()
+        if self.next_due_ns is not None and self.next_due_ns <= self.clock.now_ns():
             self._handle(TimePassed())
+            self.next_due_ns = self.due_ns()
         self.figures.batches += 1
         self.figures.inputs += len(batch)
         self._commit()

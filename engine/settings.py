@@ -189,13 +189,15 @@ class Reconcile:
     """How often the venues are compared with the books, and what a lasting difference leads to.
 
     `tolerances`, by instrument or asset, is how far a position, a balance or a result may be off; by default half a
-    lot of it, or the worth of half a lot's move by one tick.
+    lot of it, or the worth of half a lot's move by one tick. `data_silent_ns` is when a venue's
+    silence is worth a word.
     """
 
     every_ns: Duration = Duration(60 * SECOND_NS)
     start_limit_ns: Duration = Duration(60 * SECOND_NS)
     retry_ns: Duration = Duration(SECOND_NS)
     answer_limit_ns: Duration = Duration(10 * SECOND_NS)
+    data_silent_ns: Duration = Duration(120 * SECOND_NS)
     on_position_drift: OnDrift = OnDrift.PAUSE
     tolerances: dict[str, Decimal] = Factory(dict)
 

@@ -14,7 +14,7 @@ import click
 
 from tools.by_hand import kill, pause, resolve, resume
 from tools.options import DEFAULT_CONFIG, Duration, config_option, journal_of, json_option
-from tools.rehearsal import torture, venue
+from tools.rehearsal import backtest, torture, venue
 
 EXIT_CLEAN, EXIT_BUG, EXIT_DAMAGED, EXIT_INTERRUPTED = 0, 1, 65, 130
 
@@ -157,6 +157,8 @@ def run(config: Path, for_ns: int | None, fresh: bool, live: bool) -> int:
 
     configuration = read_configuration(config)
     check_live(configuration, live)
+    if configuration.settings.mode == "backtest":
+        raise click.UsageError('mode = "backtest" is played by `holdfast backtest`; to run it, write mode = "paper"')
     if not configuration.settings.strategies:
         click.echo("no strategy is configured: the books are kept, nothing is traded", err=True)
     if fresh and configuration.settings.mode != "paper":
@@ -287,5 +289,5 @@ def redecide(config: Path, as_json: bool) -> int:
     return EXIT_CLEAN if show_redecided(config, as_json) else EXIT_DAMAGED
 
 
-for command in (pause, resume, kill, resolve, torture, venue):
+for command in (pause, resume, kill, resolve, backtest, torture, venue):
     cli.add_command(command)

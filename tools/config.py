@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -14,7 +15,7 @@ from engine.settings import Mode, Settings
 from engine.strategy import Strategy
 from engine.values import StrategyName, VenueName
 from tools.document import Document, VenueConfiguration
-from tools.spelling import Heading
+from tools.spelling import Backtesting, Heading
 from tools.strategy_file import StrategyFile, StrategyMissing, find_strategy, load_strategy
 from tools.structure import Text, Wrong
 from tools.toml_place import Key, dotted, lines_of
@@ -31,6 +32,9 @@ __all__ = [
     "read_journal_directory",
 ]
 
+_AS_IT_IS = Backtesting()
+_UNCHANGED: Mapping[str, Any] = MappingProxyType({})
+_STEP = re.compile(r'"([^"]+)"|([^."]+)')
 _POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
@@ -66,15 +70,19 @@ class Configuration:
     journal: Path
     settings: Settings
     venues: dict[VenueName, VenueConfiguration]
+    backtest: Backtesting = _AS_IT_IS
 
 
-def read_configuration(path: Path, *, load: bool = True) -> Configuration:
+def read_configuration(path: Path, *, load: bool = True, changed: Mapping[str, Any] = _UNCHANGED) -> Configuration:
     """Read and check the whole file; raises `ConfigurationWrong` with every fault.
 
-    With `load` the strategies are imported too, so that theirs are among them; reading commands do without.
+    With `load` the strategies are imported too, so that theirs are among them; reading commands do without. `changed`
+    are values that stand instead of the file's, by dotted key (`strategies.cross.params.fast`).
     """
     path = Path(path).absolute()
     document, lines = _parse(path)
+    for key, value in changed.items():
+        _change(path, document, key, value)
     reading = Document(document, path.parent)
     configuration = _configuration(path, reading)
     if load:
@@ -138,6 +146,18 @@ def _parse(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
     return document, lines_of(text)
 
 
+def _change(path: Path, document: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value where a dotted key says; a name with a dot in it stands in quotes, as in TOML. Raises
+    `ConfigurationWrong` for a key that leads into something else than a table."""
+    table: Any = document
+    *steps, last = [quoted or plain for quoted, plain in _STEP.findall(key)]
+    for step in steps:
+        table = table.setdefault(step, {}) if isinstance(table, dict) else None
+    if not isinstance(table, dict):
+        raise ConfigurationWrong(path, (Fault(key, "it leads into a value; only tables hold keys"),))
+    table[last] = value
+
+
 def _unreadable(path: Path, message: str) -> ConfigurationWrong:
     return ConfigurationWrong(path, (Fault(path.name, message),))
 
@@ -163,7 +183,7 @@ def _configuration(path: Path, reading: Document) -> Configuration:
     venues = reading.venues()
     settings = reading.settings(heading.mode, venues)
     journal = (path.parent / heading.journal).resolve()
-    return Configuration(path, path.parent, journal, settings, venues)
+    return Configuration(path, path.parent, journal, settings, venues, reading.backtest())
 
 
 def _files(configuration: Configuration, wrong: list[Wrong]) -> dict[StrategyName, StrategyFile]:

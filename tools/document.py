@@ -25,12 +25,24 @@ from engine.settings import (
     StrategySettings,
 )
 from engine.values import InstrumentName, StrategyName, VenueName
-from tools.spelling import SPELLING, Heading, Listing, Recording, check_name, default_tag, terms_of
+from tools.spelling import (
+    SPELLING,
+    Backtesting,
+    Heading,
+    Listing,
+    Recording,
+    check_name,
+    default_tag,
+    terms_of,
+)
 from tools.strategy_file import StrategyFile, StrategyMissing, find_strategy
 from tools.structure import Structure, Text, Wrong, nearest
 from tools.toml_place import Key
 
-SECTIONS = ("venues", "instruments", "strategies", "orders", "risk", "reconcile", "record", "disk", "marks", "guards")
+SECTIONS = (
+    "venues", "instruments", "strategies", "orders", "risk", "reconcile", "record", "disk", "marks", "guards",
+    "backtest",
+)  # fmt: skip
 HEADING = tuple(field.name for field in fields(Heading))
 BY_INSTRUMENT = ("max_order_quantity", "max_position")
 RATES = ("max_orders_per_second", "max_orders_per_minute")
@@ -69,6 +81,11 @@ class Document:
         value: Heading = self._section(
             Heading, (), {key: self.document[key] for key in HEADING if key in self.document}
         )
+        return value
+
+    def backtest(self) -> Backtesting:
+        """How a backtest is done."""
+        value: Backtesting = self._section(Backtesting, ("backtest",))
         return value
 
     def settings(self, mode: Mode, venues: dict[VenueName, VenueConfiguration]) -> Settings:

@@ -1,4 +1,4 @@
-"""The commands that trade nothing: torture, and a venue of one's own."""
+"""The commands that trade nothing: backtests, torture, and a venue of one's own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,29 @@ from pathlib import Path
 import click
 
 from tools.options import config_option, json_option
+
+
+@click.command()
+@config_option
+@click.option("--journal", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Where the journal goes.  [default: the configuration's]")  # fmt: skip
+@click.option("-o", "--report", "page", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Also write the report as one HTML page.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="KEY=V1,V2",
+              help="Try each value of a key, such as strategies.cross.params.fast=5,10; may be repeated.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), help="Worker processes of a sweep; all cores if left out.")
+@json_option
+def backtest(
+    config: Path, journal: Path | None, page: Path | None, settings: tuple[str, ...], jobs: int | None, as_json: bool
+) -> int:
+    """The same engine over recorded data, with a virtual clock.
+
+    Every venue of the configuration plays a tape. Decisions, risk, orders and journal are those of a run; the same
+    tape twice gives the same journal, byte by byte. With --set it is done once for each combination of values.
+    """
+    from tools.backtest.command import backtest_and_tell
+
+    return backtest_and_tell(config, settings, journal=journal, page=page, jobs=jobs, as_json=as_json)
 
 
 @click.command()

@@ -206,7 +206,7 @@ class Run:
         self.inbox.deliver(OperatorCommand(action=Action.STOP, uid=os.getuid(), pid=os.getpid(), reason=reason))
         end_ns = self.clock.now_ns() + self.configuration.settings.orders.stop_limit_ns
         self.runner.step(0)
-        while self.clock.now_ns() < end_ns and (self.inbox.depth() or _in_flight(self.state)):
+        while self.clock.now_ns() < end_ns and (self.inbox.depth() or is_in_flight(self.state)):
             self.runner.step(IDLE_WAIT_NS)
         self.gate.close()
         self._is_over = True
@@ -337,6 +337,6 @@ def _has_reached_a_venue(state: State) -> bool:
     return any(venue.reconciled_ns >= state.started_ns for _name, venue in state.used_venues())
 
 
-def _in_flight(state: State) -> bool:
+def is_in_flight(state: State) -> bool:
     """Is a reply to something of ours still expected?"""
     return any(order.is_unsettled or order.pending_cancel == "sent" for order in state.open_orders())

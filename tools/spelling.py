@@ -78,6 +78,17 @@ def terms_of(listing: Listing) -> InstrumentSettings | None:
     return None if said == InstrumentSettings() else said
 
 
+@frozen(kw_only=True)
+class Backtesting:
+    """`[backtest]`: another `seed` draws other ids and other chance; records before `begin_ns` only make the market,
+    those after `end_ns` are not played; the equity curve has a point for each `sample_ns`, and one for each fill."""
+
+    seed: int = 1
+    begin_ns: int | None = None
+    end_ns: int | None = None
+    sample_ns: Duration = Duration(10 * SECOND_NS)
+
+
 def check_name(name: str) -> None:
     """A name of the user's own; raises `ValueError`."""
     if not NAME.fullmatch(name):
@@ -124,6 +135,19 @@ def expiry(value: Any) -> int:
         raise ValueError(f'"{value}" has no zone; write it as 2026-12-25T08:00:00Z')
     since = found - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
+
+
+def instant(value: Any) -> int:
+    """Nanoseconds of a moment in UTC; raises `ValueError` saying how to write one.
+
+    >>> instant("2013-10-07"), instant("1970-01-01T00:00:01Z")
+    (1381104000000000000, 1000000000)
+    """
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f'"{value}" is not a moment; write "2013-10-07" or "2013-10-07T13:30:00Z"') from None
+    return int(found.replace(tzinfo=found.tzinfo or UTC).timestamp()) * SECOND_NS
 
 
 def _positive(value: Any) -> None:
@@ -217,11 +241,6 @@ def _words(value: Any, wanted: str) -> tuple[str, ...]:
     return words
 
 
-def _available_mode(value: Mode) -> None:
-    if value is Mode.BACKTEST:
-        raise ValueError("not available yet: `backtest` comes in a later release; write paper")
-
-
 def _some(value: tuple[InstrumentName, ...]) -> None:
     if not value:
         raise ValueError("a strategy needs an instrument")
@@ -244,6 +263,8 @@ _POSITIVE: tuple[tuple[type, str], ...] = (
     (Reconcile, "start_limit_ns"),
     (Reconcile, "retry_ns"),
     (Reconcile, "answer_limit_ns"),
+    (Reconcile, "data_silent_ns"),
+    (Backtesting, "sample_ns"),
     (Limits, "max_quote_age_ns"),
     (Guards, "reject_window_ns"),
     (Guards, "min_orders"),
@@ -276,7 +297,6 @@ _NOT_NEGATIVE: tuple[tuple[type, str], ...] = (
     (Disk, "min_free_bytes"),
 )
 _OTHERS: dict[tuple[type, str], Check] = {
-    (Heading, "mode"): _available_mode,
     (Heading, "journal"): _journal,
     (StrategySettings, "tag"): _tag,
     (Limits, "max_rejects"): _counted,
@@ -298,7 +318,12 @@ _REAL_VENUES = "it belongs to the adapters of real venues, which come in a later
 _OF_REAL_VENUES = ("environment", "rest_url", "stream_url", "ws_api_url", "api_key", "api_secret", "prices_from")
 
 SPELLING = Spelling(
-    names={(StrategySettings, "strategy_class"): "class", (Listing, "expiry_ns"): "expiry"},
+    names={
+        (StrategySettings, "strategy_class"): "class",
+        (Listing, "expiry_ns"): "expiry",
+        (Backtesting, "begin_ns"): "from",
+        (Backtesting, "end_ns"): "to",
+    },
     absent=frozenset({(StrategySettings, "file_hash")}),
     checks={
         **dict.fromkeys(_POSITIVE, _positive),
@@ -315,6 +340,8 @@ SPELLING = Spelling(
         (StrategySettings, "bars_ns"): bar_lengths,
         (Evaluate, "on"): triggers,
         (Evaluate, "at"): times_of_day,
+        (Backtesting, "begin_ns"): instant,
+        (Backtesting, "end_ns"): instant,
     },
     planned={
         **{(None, key): _REAL_VENUES for key in _OF_REAL_VENUES},

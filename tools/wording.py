@@ -80,6 +80,15 @@ def signed(value: Decimal | None, places: int = 2) -> str:
     return f"{rounded:+,.{places}f}" if rounded else f"{Decimal(0):.{places}f}"
 
 
+def percent(part: Decimal) -> str:
+    """A fraction in percent, as exact as it is.
+
+    >>> percent(Decimal("0.00075")), percent(Decimal(0))
+    ('0.075 %', '0 %')
+    """
+    return f"{number(part * 100)} %"
+
+
 def count(number_of: int, one: str, many: str = "") -> str:
     """A count with its noun.
 

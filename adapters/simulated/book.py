@@ -55,11 +55,13 @@ class RestingBook:
 
 
 class Offer(NamedTuple):
-    """Something to trade against: the market's level (no `maker`), or a client's resting order."""
+    """Something to trade against: the market's level (no `maker`), or a client's resting order. `level` is the price
+    that is displayed, where a taker fares worse than that."""
 
     price: Decimal
     quantity: Decimal
     maker: VenueOrderId | None = None
+    level: Decimal | None = None
 
 
 def crosses(side: Side, limit: Decimal | None, price: Decimal) -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from adapters.simulated.listing import Terms
-from adapters.simulated.market import Print
+from adapters.simulated.market import Print, Swing
 from adapters.simulated.wire import MarketFrame, Notice
 from engine.book import Book, BookFault
 from engine.inputs import BookDelta, BookSnapshot, Candle, Level, MarketData, Quote, TradeTick
@@ -25,14 +25,31 @@ class Seen:
     frames: tuple[MarketFrame | Notice, ...] = ()
     prints: tuple[Print, ...] = ()
     is_changed: bool = False
+    has_swung: bool = False
+
+
+@frozen
+class BarOpened:
+    """A bar of the tape begins: its first price is known, and nothing else of it."""
+
+    candle: Candle
+
+
+@frozen
+class BarSwung:
+    """The middle of a bar's time: by now it has been at its low and its high."""
+
+    candle: Candle
 
 
 class Display:
     """Best bid and ask come from quotes, else from the book, else they are made.
 
-    From a tape of trades alone, or of candles, quotes are made around the price (the close): one tick apart, the
-    trade's price on the side that was taken, with the listing's `displayed` quantity on both sides. A candle also
-    stands for two trades, at its low and at its high, of half its volume each.
+    From a tape of trades alone, or of candles, quotes are made around the price: the listing's `spread` apart, the
+    trade's price on the side that was taken, with its `displayed` quantity on both sides. Candles that are all there is
+    show their open when they begin and their close when they end, and resting orders meet their low and high in
+    between. Beside other data a candle stands for two trades at its end, at its low and its high, of half its volume
+    each.
     """
 
     def __init__(self, terms: Terms, records: Iterable[MarketData]) -> None:
@@ -41,11 +58,13 @@ class Display:
         kinds = {type(record) for record in records}
         self._has_quotes = Quote in kinds
         self._has_books = bool(kinds & {BookSnapshot, BookDelta})
+        self.has_bars_only = kinds == {Candle}
         self._book = Book(terms.instrument.name)
         self._quote: Quote | None = None
+        self._swung: Candle | None = None
         self.version = 0
 
-    def take(self, record: MarketData) -> Seen:
+    def take(self, record: MarketData | BarOpened | BarSwung) -> Seen:
         """The next record is played."""
         match record:
             case Quote():
@@ -56,6 +75,12 @@ class Display:
                 return self._change_book(record)
             case Candle():
                 return self._candle(record)
+            case BarOpened():
+                start_ns = record.candle.start_ns
+                return self._show(self._around(start_ns, record.candle.open, None, start_ns), ())
+            case BarSwung():
+                self._swung = record.candle
+                return Seen(has_swung=True)
 
     def levels(self, side: Side) -> tuple[Level, ...]:
         """Best first: the best from the quote, with the book's depth behind it."""
@@ -66,6 +91,14 @@ class Display:
         best = (quote.bid, quote.bid_quantity) if side is Side.BUY else (quote.ask, quote.ask_quantity)
         behind = [level for level in depth if (best[0] - level[0]) * side.sign > ZERO]
         return tuple(level for level in (best, *behind) if level[1] > ZERO)
+
+    def swing(self) -> Swing:
+        """The low and high of the bar that swung last."""
+        candle = self._swung
+        assert candle is not None, "a bar swings before it is asked for"
+        half = self._terms.instrument.round_quantity(candle.volume / 2)
+        low, high = (self._around(candle.end_ns, price, None, None) for price in (candle.low, candle.high))
+        return Swing(low, high, (Print(self._symbol, candle.low, half), Print(self._symbol, candle.high, half)))
 
     def book(self, at_ns: int) -> BookSnapshot | None:
         """The whole book, where there is one, as of this instant."""
@@ -80,25 +113,37 @@ class Display:
         return Seen((*before, quote), prints, True)
 
     def _trade(self, trade: TradeTick) -> Seen:
-        prints = (Print(self._symbol, trade.price, trade.quantity),)
+        prints = (Print(self._symbol, trade.price, trade.quantity, is_trade=True, aggressor=trade.aggressor),)
         if self._has_quotes or self._has_books:
             return Seen((trade,), prints)
-        return self._show(self._around(trade, trade.price, trade.aggressor, trade.exchange_ns), (trade,), prints)
+        return self._show(
+            self._around(trade.received_ns, trade.price, trade.aggressor, trade.exchange_ns), (trade,), prints
+        )
 
     def _candle(self, candle: Candle) -> Seen:
-        half = self._terms.instrument.round_quantity(candle.volume / 2)
-        prints = tuple(Print(self._symbol, price, half) for price in (candle.low, candle.high) if half > ZERO)
-        return self._show(self._around(candle, candle.close, None, candle.end_ns), (), prints)
+        if self.has_bars_only:  # its low and high were met by resting orders while it formed
+            return self._show(self._around(candle.received_ns, candle.close, None, candle.end_ns), (candle,))
+        if self._has_quotes or self._has_books:
+            return Seen((candle,), self._ends(candle))
+        return self._show(
+            self._around(candle.received_ns, candle.close, None, candle.end_ns), (candle,), self._ends(candle)
+        )
 
-    def _around(self, record: MarketData, price: Decimal, aggressor: Side | None, exchange_ns: int | None) -> Quote:
-        instrument, size = self._terms.instrument, self._terms.displayed
+    def _ends(self, candle: Candle) -> tuple[Print, ...]:
+        half = self._terms.instrument.round_quantity(candle.volume / 2)
+        return tuple(Print(self._symbol, price, half) for price in (candle.low, candle.high) if half > ZERO)
+
+    def _around(self, at_ns: int, price: Decimal, aggressor: Side | None, exchange_ns: int | None) -> Quote:
+        terms = self._terms
+        instrument, size, spread = terms.instrument, terms.displayed, terms.spread
         if aggressor is Side.BUY:
             ask = instrument.round_price(price, Side.SELL)
-            bid = ask - instrument.tick
+            bid = ask - spread
         else:
-            bid = instrument.round_price(price, Side.BUY)
-            ask = bid + instrument.tick
-        return Quote(instrument.name, bid, size, ask, size, record.received_ns, exchange_ns)
+            beside = ZERO if aggressor is Side.SELL else (spread - instrument.tick) / 2
+            bid = instrument.round_price(price - beside, Side.BUY)
+            ask = bid + spread
+        return Quote(instrument.name, bid, size, ask, size, at_ns, exchange_ns)
 
     def _change_book(self, record: BookSnapshot | BookDelta) -> Seen:
         try:

@@ -16,7 +16,7 @@ from attrs import define, evolve, frozen
 from adapters.simulated import wire
 from adapters.simulated.exchange import Answer, Exchange, Told
 from adapters.simulated.faults import Fate, Faults, Kind, fate_of, read_faults, strikes
-from engine.inputs import BookDelta, BookSnapshot, Quote, Section, TradeTick
+from engine.inputs import BookDelta, BookSnapshot, Candle, Quote, Section, TradeTick
 from engine.values import SECOND_NS
 
 REORDER_MOST_NS = SECOND_NS
@@ -29,7 +29,7 @@ _REQUEST_KINDS: dict[type[wire.Ask], Kind] = {
     wire.Query: Kind.QUERY,
     wire.ReadAccount: Kind.SNAPSHOT,
 }
-_MARKET_FRAMES = (Quote, TradeTick, BookSnapshot, BookDelta)
+_MARKET_FRAMES = (Quote, TradeTick, BookSnapshot, BookDelta, Candle)
 _FINE = Fate()
 
 
@@ -89,6 +89,7 @@ class Gateway:
 
     def __init__(self, exchange: Exchange, latency_ns: int, faults: Faults) -> None:
         self._exchange, self._latency_ns, self._faults = exchange, latency_ns, faults
+        self._is_faultless = faults == Faults()
         self.struck: Callable[[Strike], None] | None = None
         self._counts: Counter[Kind] = Counter()
         self._lines: dict[int, _Line] = {}
@@ -115,6 +116,7 @@ class Gateway:
     def set_faults(self, faults: Faults) -> None:
         """From now on these; counting begins anew. Market data that lags behind is not sent any more."""
         self._faults, self._counts = faults, Counter()
+        self._is_faultless = faults == Faults()
         self._outgoing = [entry for entry in self._outgoing if not isinstance(entry[2].frame, _MARKET_FRAMES)]
         self._outgoing.sort()
 
@@ -251,7 +253,7 @@ class Gateway:
             line.held = None
 
     def _fate(self, kind: Kind | None, message: Message) -> Fate:
-        if kind is None:
+        if kind is None or self._is_faultless:
             return _FINE
         self._counts[kind] += 1
         counter = self._counts[kind]

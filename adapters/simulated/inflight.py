@@ -54,6 +54,8 @@ class InFlight:
 
     def take_due(self, at_ns: int | None = None) -> list[Request]:
         """Those that timed out (all of them if no instant is given), settled herewith."""
+        if not self._due:
+            return []
         with self._lock:
             numbers = [number for number, due_ns in self._due.items() if at_ns is None or due_ns <= at_ns]
             for number in numbers:

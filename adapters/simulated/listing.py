@@ -34,7 +34,8 @@ class Listing:
     """What a configuration may say of a symbol; None is the default for that symbol.
 
     `price` is around where the generated market moves, `displayed` the quantity it shows at a level (and the size of
-    quotes that are made from candles or trades), `volatility_ppm` its movement in a tenth of a second. A contract
+    quotes that are made from candles or trades), `spread` the distance of their bid and ask (one tick if left out),
+    `volatility_ppm` its movement in a tenth of a second. A contract
     (`kind` other than spot) locks no margin here; with a `funding_rate` its holders pay or receive that fraction of
     what they hold, `funding_every`, while the exchange runs. `expiry` is a time such as 2026-12-25T08:00:00Z.
     """
@@ -50,6 +51,7 @@ class Listing:
     min_notional: Decimal | None = None
     price: Decimal | None = None
     displayed: Decimal | None = None
+    spread: Decimal | None = None
     volatility_ppm: int | None = None
     kind: InstrumentKind = InstrumentKind.SPOT
     multiplier: Decimal = ONE
@@ -70,11 +72,14 @@ class Terms:
     volatility_ppm: int
     funding_rate: Decimal | None = None
     funding_every_ns: int = 8 * 3600 * SECOND_NS
+    spread: Decimal = ZERO
 
     def __attrs_post_init__(self) -> None:
         for number in (self.instrument.tick, self.instrument.lot, self.price, self.displayed):
             if number <= 0:
                 raise ValueError(f"{self.instrument.symbol}: tick, lot, price and displayed must be above 0")
+        if self.spread < self.instrument.tick or not self.instrument.is_on_tick(self.spread):
+            raise ValueError(f"{self.instrument.symbol}: a spread is one or more ticks of {self.instrument.tick}")
 
 
 _KNOWN = {
@@ -112,6 +117,7 @@ def terms(symbol: str, said: Listing = Listing()) -> Terms:
         price=price,
         displayed=_first(said.displayed, known.displayed, Decimal(100)),
         volatility_ppm=_first(said.volatility_ppm, known.volatility_ppm, 100),
+        spread=_first(said.spread, known.spread, tick),
     )  # fmt: skip
 
 

@@ -12,27 +12,45 @@ from adapters.simulated.generator import STEP_NS, Generator, Shown
 from adapters.simulated.ledger import TapeStarted
 from adapters.simulated.listing import Terms
 from adapters.simulated.wire import MarketFrame, Notice, Status
-from engine.inputs import Level
+from engine.inputs import Level, Quote
 from engine.values import Side
 
 
 @frozen
 class Print:
-    """Others traded at this price: who rested at a better one was filled before them."""
+    """Others traded at this price: who rested at a better one was filled before them.
+
+    Of a public trade (`is_trade`) each who rested at this very price has had a share too, in the order of their queue;
+    `aggressor` is the side that took, where it is known.
+    """
 
     symbol: str
     price: Decimal
     quantity: Decimal
+    is_trade: bool = False
+    aggressor: Side | None = None
+
+
+@frozen
+class Swing:
+    """What a bar hides: the price was at its low and at its high, in an order that nobody knows, with half of the
+    volume at each. The bid and ask that are assumed there are shown to resting orders and to nobody else."""
+
+    low: Quote
+    high: Quote
+    prints: tuple[Print, Print]
 
 
 @frozen
 class Instant:
-    """One moment of the market: what it showed to everyone, what traded, which symbols' levels are new."""
+    """One moment of the market: what it showed to everyone, what traded, which symbols' levels are new, and whose bar
+    is in the middle of its time."""
 
     at_ns: int
     frames: tuple[MarketFrame | Notice, ...] = ()
     prints: tuple[Print, ...] = ()
     changed: tuple[str, ...] = ()
+    swings: tuple[str, ...] = ()
 
 
 class Market(Protocol):
@@ -67,6 +85,10 @@ class Market(Protocol):
 
     def version(self, symbol: str) -> int:
         """Changes whenever what is displayed does."""
+        ...
+
+    def swing(self, symbol: str) -> Swing:
+        """Low and high of the bar that is in the middle of its time; asked of those that an instant names only."""
         ...
 
     def picture(self, symbol: str, at_ns: int) -> tuple[MarketFrame | Notice, ...]:
@@ -115,6 +137,9 @@ class GeneratedMarket:
 
     def version(self, symbol: str) -> int:
         return self._step
+
+    def swing(self, symbol: str) -> Swing:
+        raise LookupError(f"{symbol} has no bars")
 
     def picture(self, symbol: str, at_ns: int) -> tuple[MarketFrame | Notice, ...]:
         return (self._now(symbol).quote(symbol),)

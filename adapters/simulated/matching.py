@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from adapters.simulated.account import fee_of, reserve_of
 from adapters.simulated.book import Offer, match, merge
 from adapters.simulated.ledger import OrderExecuted, OrderExpired, OrderTriggered, StopMoved
-from adapters.simulated.market import Instant, Market, Print
+from adapters.simulated.market import Instant, Market, Print, Swing
 from adapters.simulated.options import AckOn, FeeIn, FeeRates
+from adapters.simulated.queueing import Queueing
 from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import Order
 from adapters.simulated.wire import Executed, Expired, StreamFrame, Triggered
+from engine.inputs import Level, Quote
 from engine.instrument import Instrument
-from engine.values import ZERO, Asset, Liquidity, OrderType, Side, TimeInForce, VenueOrderId, plain
+from engine.values import EXACT, ONE, ZERO, Asset, Liquidity, OrderType, Side, TimeInForce, VenueOrderId, plain
 
 _SIDES = (Side.BUY, Side.SELL)
 
 
 @frozen(kw_only=True)
 class Rules:
-    """What is traded, what it costs, what an account begins with; `funding` is each contract's rate and interval."""
+    """What is traded, what it costs (`slippage` is a part of the price), what an account begins with; `funding` is each
+    contract's rate and interval."""
 
     instruments: Mapping[str, Instrument]
     fees: FeeRates = field(factory=FeeRates)
     fee_in: FeeIn = FeeIn.QUOTE
     ack_on: AckOn = AckOn.REPLY
+    slippage: Decimal = ZERO
     balances: Mapping[Asset, Decimal] = field(factory=dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
@@ -40,22 +44,27 @@ class Matching:
 
     def __init__(self, scribe: Scribe, market: Market, rules: Rules) -> None:
         self._scribe, self._market, self._rules = scribe, market, rules
+        self._queueing = Queueing()
+        self._swung: dict[str, Quote] = {}
 
     def trades(self, symbol: str, side: Side, quantity: Decimal, limit: Decimal | None) -> list[Offer]:
         """What an order would trade now, against the market's levels and other clients' orders."""
         state = self._scribe.state
         resting = state.book(symbol).side(side.opposite)
         clients = [Offer(r.price, state.open[r.venue_order_id].leaves, r.venue_order_id) for r in resting]
-        return list(match(side, quantity, limit, merge(side, self._displayed(symbol, side.opposite), clients)))
+        offers = list(match(side, quantity, limit, merge(side, self._displayed(symbol, side.opposite), clients)))
+        return [self._slipped(symbol, side, offer, limit) for offer in offers] if self._rules.slippage else offers
 
     def take(self, taker: VenueOrderId, trades: list[Offer], at_ns: int) -> list[Executed]:
         """An incoming order trades."""
         told: list[Executed] = []
         for trade in trades:
-            level = trade.price if trade.maker is None else None
+            level = (trade.level or trade.price) if trade.maker is None else None
             told.append(self._execute(taker, trade.quantity, trade.price, Liquidity.TAKER, level, at_ns))
             if trade.maker is not None:
                 told.append(self._execute(trade.maker, trade.quantity, trade.price, Liquidity.MAKER, None, at_ns))
+        if (order := self._scribe.state.open.get(taker)) is not None:
+            self._queueing.join(order, self._market.levels(order.accepted.symbol, order.accepted.side))
         return told
 
     def rest(self, instant: Instant) -> list[StreamFrame]:
@@ -73,7 +82,33 @@ class Matching:
             for symbol in dict.fromkeys((*instant.changed, *(each.symbol for each in instant.prints))):
                 told += self._sweep(symbol, instant.at_ns)
                 told += self.watch(symbol, instant.prints, instant.at_ns)
+        for symbol in instant.swings:
+            told += self._swing(symbol, self._market.swing(symbol), instant.at_ns)
         return told
+
+    def _swing(self, symbol: str, swing: Swing, at_ns: int) -> list[StreamFrame]:
+        """A bar's low and high, the worse first: while it is there, the market shows what is assumed of it."""
+        told: list[StreamFrame] = []
+        ends = [(swing.low, swing.prints[0]), (swing.high, swing.prints[1])]
+        for shown, passed in ends if self._is_low_worse(symbol) else reversed(ends):
+            self._swung[symbol] = shown
+            for side in _SIDES:
+                told += self._trade_through(passed, side, at_ns)
+            told += self._sweep(symbol, at_ns)
+            told += self.watch(symbol, (passed,), at_ns)
+        del self._swung[symbol]
+        return told
+
+    def _is_low_worse(self, symbol: str) -> bool:
+        """For what is held; where nothing is, for who is about to buy the high is: what follows it goes against him."""
+        state = self._scribe.state
+        held = state.net.get(symbol, ZERO)
+        if held:
+            return held > ZERO
+        waiting = (state.open[each].accepted for each in state.waiting)
+        return not state.book(symbol).bids and not any(
+            each.symbol == symbol and each.side is Side.BUY for each in waiting
+        )
 
     def watch(self, symbol: str, prints: Iterable[Print], at_ns: int) -> list[StreamFrame]:
         """Orders that wait in a symbol: trailing stops follow the market, and what is reached goes off."""
@@ -93,7 +128,7 @@ class Matching:
 
     def _touch(self, symbol: str, side: Side) -> Decimal | None:
         """The price at which an order of that side would trade."""
-        levels = self._market.levels(symbol, side.opposite)
+        levels = self._levels(symbol, side.opposite)
         return levels[0][0] if levels else None
 
     def _trail(self, order: Order, at_ns: int) -> None:
@@ -112,7 +147,13 @@ class Matching:
         if not any((price - order.stop_price) * sign >= ZERO for price in seen):
             return []
         self._scribe.write(at_ns, OrderTriggered(venue_order_id=order.venue_order_id))
-        return [Triggered(**order.head(at_ns)), *self._go_on(order.venue_order_id, at_ns)]
+        shown = self._swung.get(terms.symbol)
+        if shown is not None:
+            self._swung[terms.symbol] = _at_stop(shown, terms.side, order.stop_price)
+        told = [Triggered(**order.head(at_ns)), *self._go_on(order.venue_order_id, at_ns)]
+        if shown is not None:
+            self._swung[terms.symbol] = shown
+        return told
 
     def _sweep(self, symbol: str, at_ns: int) -> list[StreamFrame]:
         """What was triggered without a price takes what has come since."""
@@ -135,11 +176,31 @@ class Matching:
             return [Expired(**order.head(at_ns), filled=order.filled)]
         return [*self.take(venue_order_id, trades, at_ns)]
 
+    def _slipped(self, symbol: str, side: Side, offer: Offer, limit: Decimal | None) -> Offer:
+        """The offer as a taker gets it: worse by the slippage, and never beyond his limit."""
+        if offer.maker is not None:
+            return offer
+        terms = self._rules.instruments[symbol]
+        worse = EXACT.multiply(offer.price, ONE + self._rules.slippage * side.sign)
+        price = terms.round_price(worse, side.opposite)
+        if limit is not None:
+            price = min(price, limit) if side is Side.BUY else max(price, limit)
+        return offer._replace(price=price, level=offer.price)
+
     def _displayed(self, symbol: str, side: Side) -> list[Offer]:
         """The market's levels without what was taken of them already."""
         state, version = self._scribe.state, self._market.version(symbol)
+        if symbol in self._swung:
+            return [Offer(price, quantity) for price, quantity in self._levels(symbol, side)]
         levels = self._market.levels(symbol, side)
         return [Offer(price, state.available(symbol, version, price, quantity)) for price, quantity in levels]
+
+    def _levels(self, symbol: str, side: Side) -> tuple[Level, ...]:
+        """What is displayed, or while a bar swings what is assumed of it."""
+        quote = self._swung.get(symbol)
+        if quote is None:
+            return self._market.levels(symbol, side)
+        return ((quote.bid, quote.bid_quantity) if side is Side.BUY else (quote.ask, quote.ask_quantity),)
 
     def _queue(self, symbol: str, side: Side) -> list[Order]:
         state = self._scribe.state
@@ -149,9 +210,13 @@ class Matching:
         told, left = [], passed.quantity
         for order in self._queue(passed.symbol, side):
             assert order.price is not None
-            if left <= ZERO or (order.price - passed.price) * side.sign <= ZERO:
+            beyond = (order.price - passed.price) * side.sign
+            if left <= ZERO or beyond < ZERO or (beyond == ZERO and not _comes_to(passed, side)):
                 break
-            quantity = min(left, order.leaves)
+            levels = self._market.levels(passed.symbol, side)
+            quantity = min(left, order.leaves) if beyond else self._queueing.trade(order, left, levels)
+            if quantity <= ZERO:
+                continue
             left -= quantity
             told.append(self._execute(order.venue_order_id, quantity, order.price, Liquidity.MAKER, None, at_ns))
         return told
@@ -184,3 +249,15 @@ class Matching:
             ),
         )  # fmt: skip
         return state.executions[-1]
+
+
+def _comes_to(passed: Print, side: Side) -> bool:
+    """Was it a trade in which who rested on this side could have had a share?"""
+    return passed.is_trade and passed.aggressor is not side
+
+
+def _at_stop(shown: Quote, side: Side, stop_price: Decimal) -> Quote:
+    """Between a bar's open and its extreme the price has been at the stop: that is where an order of `side` trades."""
+    spread = shown.ask - shown.bid
+    bid = stop_price if side is Side.SELL else stop_price - spread
+    return evolve(shown, bid=bid, ask=bid + spread)

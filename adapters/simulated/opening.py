@@ -18,10 +18,10 @@ from engine.ports import EventLog
 LEDGER = "exchange/ledger"
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
+OpenedMarket = tuple[Market, Mapping[str, Terms]]
 
-def open_market(
-    options: SimulatedOptions, symbols: Iterable[str], directory: str
-) -> tuple[Market, Mapping[str, Terms]]:
+
+def open_market(options: SimulatedOptions, symbols: Iterable[str], directory: str) -> OpenedMarket:
     """The market that the options ask for. Raises `ValueError` where a tape can't be read or is missing."""
     traded = {symbol: terms(symbol, options.instruments.get(symbol, Listing())) for symbol in symbols}
     if options.tape is None:
@@ -36,17 +36,19 @@ def open_gateway(
     log: EventLog,
     at_ns: int,
     identity: str = "",
+    opened: OpenedMarket | None = None,
 ) -> Gateway:
     """An exchange on its ledger, caught up to `at_ns`, with the latency and faults of the options.
 
-    `identity` names the account of a new ledger; by chance if it is empty.
+    `identity` names the account of a new ledger; by chance if it is empty. `opened` is the market where the caller
+    has opened it already.
     """
-    market, traded = open_market(options, symbols, directory)
+    market, traded = opened or open_market(options, symbols, directory)
     rules = Rules(
         instruments={symbol: each.instrument for symbol, each in traded.items()},
         fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
         balances=opening_balances(options.balances, traded.values()), order_types=options.order_types,
-        times_in_force=options.times_in_force,
+        times_in_force=options.times_in_force, slippage=options.slippage,
         funding={s: (each.funding_rate, each.funding_every_ns) for s, each in traded.items() if each.funding_rate},
     )  # fmt: skip
     exchange = Exchange(log, market, rules, identity=identity or secrets.token_hex(4), at_ns=at_ns)

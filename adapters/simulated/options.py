@@ -13,6 +13,7 @@ from attrs import Factory, field, frozen
 from adapters.simulated.faults import Faults
 from adapters.simulated.generator import STEP_NS
 from adapters.simulated.listing import Listing
+from engine.instrument import Instrument
 from engine.values import MILLISECOND_NS, ONE, SECOND_NS, ZERO, Duration, OrderType, TimeInForce, exact
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -88,9 +89,10 @@ _NO_FAULTS = Faults()
 class SimulatedOptions:
     """Everything that can be set of the exchange, and of how its client reaches it.
 
-    `every_ns` is how often a generated market moves, a multiple of 100 ms. `order_types` and `times_in_force` are those
-    that the exchange takes: what is left out the engine holds or ends itself. With `url` the exchange runs in another
-    process (`holdfast venue simulated`) and its options there count.
+    `every_ns` is how often a generated market moves, a multiple of 100 ms; `slippage` the part of the price by which
+    every order that takes fares worse than what is displayed, rounded up to a tick. `order_types` and `times_in_force`
+    are those that the exchange takes: what is left out the engine holds or ends itself. With `url` the exchange runs in
+    another process (`holdfast venue simulated`) and its options there count.
     """
 
     seed: int = 7
@@ -101,6 +103,7 @@ class SimulatedOptions:
     request_timeout_ns: Duration = _TIMEOUT_NS
     fees: FeeRates = FeeRates()
     fee_in: FeeIn = FeeIn.QUOTE
+    slippage: Decimal = ZERO
     ack_on: AckOn = AckOn.REPLY
     balances: dict[str, Decimal] = Factory(dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
@@ -109,11 +112,18 @@ class SimulatedOptions:
     faults: Faults = _NO_FAULTS
     url: str | None = None
 
+    def spread_of(self, instrument: Instrument) -> Decimal:
+        """The distance of the bid and ask that are made where a tape has none."""
+        said = self.instruments.get(instrument.symbol, Listing()).spread
+        return instrument.tick if said is None else said
+
     def __attrs_post_init__(self) -> None:
-        if self.speed != "step" and exact(self.speed) <= 0:
+        if self.speed not in ("step", "recorded") and exact(self.speed) <= 0:
             raise ValueError(f'speed {self.speed!r} must be above 0, or "step"')
         if self.every_ns <= 0 or self.every_ns % STEP_NS:
             raise ValueError(f"every is a multiple of 100ms, not {self.every_ns} ns")
+        if not ZERO <= self.slippage < ONE:
+            raise ValueError("slippage is a fraction from 0 to below 1 (0.0001 is one basis point)")
         if self.url is not None:
             _check_url(self.url)
         for asset, amount in self.balances.items():

@@ -132,6 +132,7 @@ class State:
     executions: list[Executed] = Factory(list)
     fundings: list[Funding] = Factory(list)
     forgotten_ns: int = -1
+    net: dict[str, Decimal] = Factory(dict)
     taken: dict[str, Taken] = Factory(dict)
 
     def find(self, venue_order_id: VenueOrderId | None, client_order_id: ClientOrderId | None) -> Order | None:
@@ -246,6 +247,7 @@ def _execute(state: State, seq: int, at_ns: int, fact: OrderExecuted) -> None:
         state.account.trade(terms.base, terms.quote, executed)
     else:
         state.account.trade_contract(terms, executed)
+    state.net[terms.symbol] = state.net.get(terms.symbol, ZERO) + fact.quantity * terms.side.sign
     _take(state, terms.symbol, fact)
     _remember(state, executed)
     filled = plain(order.filled + fact.quantity)

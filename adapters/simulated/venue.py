@@ -70,9 +70,10 @@ class SimulatedVenue:
         translator: Translator,
         timeout_ns: int,
         clock: Callable[[], int] = time.time_ns,
+        clock_every_ns: int = CLOCK_EVERY_NS,
     ) -> None:
         self._name, self._link, self._translator = name, link, translator
-        self._timeout_ns, self._clock = timeout_ns, clock
+        self._timeout_ns, self._clock, self._clock_every_ns = timeout_ns, clock, clock_every_ns
         self._queue: Queue[outbox.Request | None] = Queue(QUEUE_MOST)
         self._in_flight = InFlight(timeout_ns)
         self._closing = threading.Event()
@@ -145,6 +146,8 @@ class SimulatedVenue:
         self._keep_connected(self._clock())
         for request in self._in_flight.take_due(self._clock()):
             self._tell(self._translator.unanswered(request, "timeout"))
+        if not wait_seconds and self._queue.empty():
+            return False
         try:
             waiting = self._queue.get(timeout=wait_seconds) if wait_seconds else self._queue.get_nowait()
         except Empty:
@@ -209,7 +212,7 @@ class SimulatedVenue:
             self._link.disconnect()
             self._lost(self._session, "no answer to a hello")
         if self._is_welcome and now_ns >= self._measure_ns:
-            self._measure_ns = now_ns + CLOCK_EVERY_NS
+            self._measure_ns = now_ns + self._clock_every_ns
             self._question(wire.ReadStatus(), now_ns)
 
     def _asked_ns(self) -> int:
@@ -280,7 +283,7 @@ class SimulatedVenue:
                 return
             if isinstance(frame, wire.Welcome):
                 self._welcome_ns = self._clock()
-                self._measure_ns, self._is_welcome = self._welcome_ns + CLOCK_EVERY_NS, True
+                self._measure_ns, self._is_welcome = self._welcome_ns + self._clock_every_ns, True
         if isinstance(frame, wire.Welcome):
             self._tell(inputs.VenueDescribed(self._translator.describe(frame)))
             self._tell(inputs.VenueConnected(self._name))

@@ -18,6 +18,7 @@ from engine.inputs import (
     Balance,
     BookDelta,
     BookSnapshot,
+    Candle,
     Quote,
     RequestKind,
     Section,
@@ -322,7 +323,7 @@ class Notice:
     text: str
 
 
-MarketFrame = Quote | TradeTick | BookSnapshot | BookDelta
+MarketFrame = Quote | TradeTick | BookSnapshot | BookDelta | Candle
 StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered | Funding
 Reply = (
     Accepted | Refused | CancelTaken | ReplaceTaken | OrderAnswer | AccountAnswer | Welcome | Status | Failed
@@ -335,7 +336,7 @@ _KINDS: dict[str, type[Message]] = {
     for kind in (
         Hello, Place, Cancel, Replace, Query, ReadAccount, ReadLedger, ReadStatus, Step, SetFaults, Transfer, Funding,
         Accepted, Refused, CancelTaken, ReplaceTaken, Executed, Canceled, Expired, Replaced, Triggered, OrderAnswer,
-        AccountAnswer, Welcome, Status, Failed, Notice, Quote, TradeTick, BookSnapshot, BookDelta,
+        AccountAnswer, Welcome, Status, Failed, Notice, Quote, TradeTick, BookSnapshot, BookDelta, Candle,
     )
 }  # fmt: skip
 

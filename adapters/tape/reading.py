@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from adapters.tape import binance_capture, csv_file, lean
+from adapters.tape import binance_capture, csv_file, feather, lean
 from adapters.tape.lines import Line, Tape, look, open_tape, read_lines
 from adapters.tape.record import TEXT_LIMIT, BadLine, BadRecord, Parse, TapeUnreadable
 from engine.inputs import Candle, MarketData
@@ -52,15 +52,35 @@ def read_tape(path: Path, instrument: InstrumentName, format: str | None = None)
     Order: `received_ns` never falls, and rises from bar to bar. A line that is earlier than the one before is bad. A
     line that jumped ahead, so that the next two would both be late, is bad itself, and those two are not.
     """
+    if _is_feather(path):
+        return _read_feather(path, instrument, format or "")
     tape = look(path)
     name, option = _choose(tape, format)
     form = FORMATS[name]
     return _read(path, form.parser(tape, instrument, option), form.header_lines)
 
 
+def _is_feather(path: Path) -> bool:
+    try:
+        return feather.is_feather(path)
+    except OSError as fault:
+        raise TapeUnreadable(f"{path}: can't be opened: {fault}; check the path and the file") from fault
+
+
+def _read_feather(path: Path, instrument: InstrumentName, named: str) -> Iterator[Item]:
+    """Bars of a file of columns: it is read whole, and its rows are told as lines are."""
+    name, _, interval = named.partition(":")
+    if name != "feather" or not interval:
+        raise TapeUnreadable(f"{path}: when does a bar of this Feather file end? Write {feather.USAGE}")
+    tape = Tape(path, path.name, ("time_ns,open,high,low,close,volume",))
+    parse = csv_file.parser(tape, instrument, f"bars:{interval}")
+    lines = enumerate(list(feather.read_rows(path)), start=1)
+    return in_order(path, _rows(path, lines, parse))
+
+
 def _choose(tape: Tape, named: str | None) -> tuple[str, str]:
     """The format's name and its options."""
-    ways = "; ".join(form.usage for form in FORMATS.values())
+    ways = "; ".join([*(form.usage for form in FORMATS.values()), feather.USAGE])
     if named is not None:
         name, _, option = named.partition(":")
         if name not in FORMATS:
@@ -79,7 +99,7 @@ def _read(path: Path, parse: Parse, header_lines: int) -> Iterator[Item]:
         yield from in_order(path, _rows(path, lines, parse))
 
 
-def _rows(path: Path, lines: Iterator[Line | BadLine], parse: Parse) -> Iterator[Row | BadLine]:
+def _rows(path: Path, lines: Iterable[Line | BadLine], parse: Parse) -> Iterator[Row | BadLine]:
     for line in lines:
         if isinstance(line, BadLine):
             yield line

@@ -327,7 +327,6 @@ def test_the_error_as_text_lists_them_all(write: Write) -> None:
         ("max_open_orders = 3", 'duplicate_intent = "1s"', "duplicate_intent: it holds for the whole account"),
         ('max_position = "1.5"', 'max_position = "x"', "risk.instruments.BTC-USDT.max_position"),
         ('on_stop = "cancel"', 'send_limit = "1s"', "orders.expiry: it must be above send_limit"),
-        ('mode = "paper"', 'mode = "backtest"', "mode: not available yet"),
         ('journal = "run"', 'journal = "."', "journal: the journal needs a directory of its own"),
         ("[venues.sim]", '[venues."s/m"]', "venues.s/m"),
     ],

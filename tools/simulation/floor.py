@@ -12,7 +12,7 @@ from adapters.simulated import wire
 from adapters.simulated.faults import Faults, Kind
 from adapters.simulated.gateway import Cut, Delivery, Gateway, Strike
 from adapters.simulated.link import Lost, Odd, Received
-from adapters.simulated.opening import open_gateway
+from adapters.simulated.opening import OpenedMarket, open_gateway
 from engine.ports import VenueUnreachable
 from engine.values import MILLISECOND_NS
 from tools.simulation.clock import VirtualClock
@@ -27,11 +27,18 @@ class VirtualFloor:
     """An exchange that can die and come back; what was in its queues is lost with it, its ledger is not."""
 
     def __init__(
-        self, clock: VirtualClock, site: Site, directory: str, log: MemoryLog, struck: Callable[[Strike], None]
+        self,
+        clock: VirtualClock,
+        site: Site,
+        directory: str,
+        log: MemoryLog,
+        struck: Callable[[Strike], None] | None,
+        opened: OpenedMarket | None = None,
     ) -> None:
+        """`struck` is told of faults; `opened` is the market of the first life, where it was opened already."""
         self.clock, self.log = clock, log
         self._options, self._symbols = site.options, tuple(dict.fromkeys(site.symbols.values()))
-        self._directory, self._struck = directory, struck
+        self._directory, self._struck, self._opened = directory, struck, opened
         self._counts: Counter[Kind] = Counter()
         self._receivers: dict[int, Receive] = {}
         self._half_open: dict[int, tuple[int, bool]] = {}
@@ -42,8 +49,9 @@ class VirtualFloor:
     def begin(self) -> None:
         """Open the exchange on its ledger, caught up to now."""
         self.gateway = open_gateway(
-            self._options, self._symbols, self._directory, self.log, self.clock.now, self.log.journal_id
+            self._options, self._symbols, self._directory, self.log, self.clock.now, self.log.journal_id, self._opened
         )
+        self._opened = None  # it was played from: another life begins with its own
         self.gateway.go_on_counting(self._counts)
         self.gateway.struck = self._struck
 

@@ -10,6 +10,7 @@ from attrs import Factory, define, evolve, field, fields, frozen
 
 from adapters.simulated.faults import Faults
 from adapters.simulated.options import SimulatedOptions
+from adapters.simulated.venue import CLOCK_EVERY_NS
 from engine.inputs import OperatorCommand
 from engine.outbox import Request
 from engine.settings import Settings
@@ -21,10 +22,11 @@ VENUE = VenueName("sim")
 
 @frozen(kw_only=True)
 class Site:
-    """One exchange: what our instruments are called there, and its options."""
+    """One exchange: what our instruments are called there, its options, and how often its clock is asked for."""
 
     symbols: Mapping[InstrumentName, str]
     options: SimulatedOptions
+    clock_every_ns: int = CLOCK_EVERY_NS
 
 
 @frozen(kw_only=True)

@@ -109,7 +109,7 @@ class Engine:
                 moved = True
         if self.inbox.depth() or (self._due_ns is not None and self._due_ns <= self.clock.now_ns()):
             self.runner.run_batch(self.inbox.take(BATCH_LIMIT, 0))
-            self._due_ns = self.runner.due_ns()  # a function of what was decided: nothing moves it in between
+            self._due_ns = self.runner.next_due_ns  # a function of what was decided: nothing moves it in between
             moved = True
         return moved
 
@@ -164,11 +164,13 @@ def open_engine(engine: Engine, beginning: Sequence[Input]) -> None:
         venue.open(engine.inbox.deliver, engine.gate)
 
 
-def beginning_of(engine: Engine, setting: Setting, log: MemoryLog, seed: int, clean: bool) -> list[Input]:
+def beginning_of(
+    engine: Engine, setting: Setting, log: MemoryLog, seed: int, clean: bool, release: str = "simulation"
+) -> list[Input]:
     """The first inputs of a process; raises `VenueUnreachable`."""
     run = base36((seed * 7919 + log.epoch * 104_729) % 36**4, 4)
     began = ProcessBegan(
-        journal_id=log.journal_id, run=run, epoch=log.epoch, pid=log.epoch, release="simulation",
+        journal_id=log.journal_id, run=run, epoch=log.epoch, pid=log.epoch, release=release,
         clean=clean, head_seq=None,
     )  # fmt: skip
     described = [VenueDescribed(_describe(venue, engine.state)) for venue in engine.venues.values()]
@@ -193,9 +195,8 @@ def _venue(name: VenueName, setting: Setting, floor: VirtualFloor, clock: Proces
     site = setting.exchanges()[name]
     link = VirtualLink(floor, hooks.before_send)
     translator = Translator(name, site.symbols)
-    return MortalVenue(
-        SimulatedVenue(name, link, translator, site.options.request_timeout_ns, clock.now_ns), link, hooks
-    )
+    timeout_ns, every_ns = site.options.request_timeout_ns, site.clock_every_ns
+    return MortalVenue(SimulatedVenue(name, link, translator, timeout_ns, clock.now_ns, every_ns), link, hooks)
 
 
 def _describe(venue: MortalVenue, state: State) -> VenueDescription:

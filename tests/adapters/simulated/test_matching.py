@@ -301,3 +301,24 @@ def test_a_replacement_needs_a_free_client_id() -> None:
     exchange.place(place("buy", "2", "97", client_order_id="b"), AT_NS)
     assert reason(exchange.replace(replace("a", "b", "1"), AT_NS)) is Reason.DUPLICATE_ID
     assert reason(exchange.replace(replace("a", "a", "1"), AT_NS)) is Reason.DUPLICATE_ID
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "price"),
+    [("buy", None, "103"), ("sell", None, "97"), ("buy", "102", "102"), ("buy", "101", "101")],
+)
+def test_slippage_makes_a_taker_fare_worse_and_never_worse_than_his_limit(
+    side: str, limit: str | None, price: str
+) -> None:
+    """1.5 % of 101 is 1.515, rounded up to a tick; what is taken is still the displayed level."""
+    exchange = open_day(slippage="0.015")
+    answer = exchange.place(place(side, "1", limit, client_order_id="m"), AT_NS)
+    assert trades(answer) == [("m", "1", price)]
+    again = exchange.place(place(side, "2", limit, client_order_id="n"), AT_NS)
+    assert trades(again)[0][1] == ("1" if side == "buy" else "2"), "the first order's share is gone"
+
+
+def test_a_resting_order_does_not_slip() -> None:
+    exchange = open_day([*STILL, moment(1, "97x5", "98x5")], slippage="0.015")
+    exchange.place(place("buy", "1", "99", client_order_id="m"), AT_NS)
+    assert trades([frame for _, frame in exchange.advance(T0_NS + 10**9)]) == [("m", "1", "99")]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from adapters.simulated import wire
 from adapters.simulated.exchange import Exchange
@@ -18,7 +19,7 @@ from adapters.simulated.options import SimulatedOptions
 from adapters.simulated.playback import BAD_LINES_MOST, BAD_LINES_TOLD, TapeMarket
 from adapters.tape import BadLine
 from engine.inputs import BookDelta, BookSnapshot, Candle, Level, MarketData, Quote, TradeTick
-from engine.values import InstrumentName, Side
+from engine.values import InstrumentName, OrderType, Side
 from tests.adapters.simulated.memory_log import MemoryLog
 from tests.adapters.simulated.trading_day import T0_NS, levels, place, trades
 
@@ -193,18 +194,82 @@ def test_quotes_are_made_around_trades_where_there_are_no_others() -> None:
     assert len(made([trade(0, "100", "1"), quote(1, "90x1", "91x1")])) == 1
 
 
-def test_a_candle_shows_its_close_and_trades_at_its_low_and_high() -> None:
+def test_a_candle_is_met_at_its_low_and_high_by_what_rests_and_shown_at_its_open_and_close() -> None:
     candles = [
         candle(0, "100", "100", "100", "100"),
-        candle(1, "100", "107", "93", "104"),
+        candle(1, "101", "107", "93", "104"),
     ]
     exchange = opened(candles)
     exchange.place(place("buy", "5", "95", client_order_id="low"), T0_NS + 1)
     exchange.place(place("sell", "0.5", "106", client_order_id="high"), T0_NS + 1)
     exchange.place(place("buy", "1", "92", client_order_id="never"), T0_NS + 1)
-    told = exchange.advance(T0_NS + 2 * S)
-    assert trades([frame for _, frame in told]) == [("low", "2", "95"), ("high", "0.5", "106")]
+    told = exchange.advance(T0_NS + 3 * S)
+    assert trades([frame for _, frame in told]) == [("high", "0.5", "106"), ("low", "2", "95")]
+    shown = [(at_ns - T0_NS - 1, type(frame).__name__, getattr(frame, "bid", None)) for at_ns, frame in told]
+    assert [each for each in shown if each[1] != "Executed"] == [
+        (S, "Candle", None), (S, "Quote", Decimal(100)), (S, "Quote", Decimal(101)),
+        (2 * S, "Candle", None), (2 * S, "Quote", Decimal(104)),
+    ]  # fmt: skip
+    assert {at_ns - T0_NS - 1 for at_ns, frame in told if type(frame).__name__ == "Executed"} == {S + S // 2}
     assert made(candles)[-1] == ((Decimal(104), Decimal(5)), (Decimal(105), Decimal(5)))
+
+
+@pytest.mark.parametrize(
+    ("held", "order"), [("buy", ["buy", "sell"]), ("sell", ["sell", "buy"]), (None, ["sell", "buy"])]
+)
+def test_within_a_bar_the_extreme_that_is_worse_for_what_is_held_comes_first(
+    held: str | None, order: list[str]
+) -> None:
+    """Where nothing is held, a buy is filled by a fall that comes last, so that no rise follows it in the same bar."""
+    exchange = opened([candle(0, "100", "100", "100", "100"), candle(1, "100", "107", "93", "100")])
+    if held is not None:
+        exchange.place(place(held, "1", client_order_id="held"), T0_NS + 1)
+    for side, price in (("buy", "95"), ("sell", "105")):
+        exchange.place(place(side, "0.5", price, client_order_id=side), T0_NS + 2)
+    told = exchange.advance(T0_NS + 3 * S)
+    assert [name for name, _, _ in trades([frame for _, frame in told])] == order
+
+
+@pytest.mark.parametrize(("opened_at", "filled"), [("100", ("stop", "1", "95")), ("94", ("stop", "1", "94"))])
+def test_a_stop_within_a_bar_fills_at_its_own_price_unless_the_bar_opens_beyond_it(
+    opened_at: str, filled: tuple[str, str, str]
+) -> None:
+    exchange = opened([candle(0, "100", "100", "100", "100"), candle(1, opened_at, "107", "90", "100")])
+    exchange.place(place("buy", "1", client_order_id="held"), T0_NS + 1)
+    stop = evolve(place("sell", "1", client_order_id="stop"), order_type=OrderType.STOP, stop_price=Decimal(95))
+    exchange.place(stop, T0_NS + 2)
+    exchange.place(place("sell", "0.5", "106", client_order_id="target"), T0_NS + 2)
+    told = exchange.advance(T0_NS + 3 * S)
+    assert trades([frame for _, frame in told])[0] == filled, "the low, where the stop is, comes before the high"
+
+
+def test_an_order_that_comes_within_a_bar_never_meets_what_the_bar_hides() -> None:
+    """Not before its middle, and not behind it: the low and the high are for who rested there already."""
+    for after_ns in (S // 4, S // 2, 3 * S // 4):
+        exchange = opened([candle(0, "100", "100", "100", "100"), candle(1, "100", "107", "93", "100")])
+        answer = exchange.place(place("buy", "1", client_order_id="m"), T0_NS + 1 + S + after_ns)
+        assert trades(answer) == [("m", "1", "101")]
+
+
+@pytest.mark.parametrize(("spread", "shown"), [("1", ("100", "101")), ("3", ("99", "102")), ("6", ("97", "103"))])
+def test_the_spread_that_is_assumed_lies_around_the_price(spread: str, shown: tuple[str, str]) -> None:
+    listing = Listing(tick=Decimal(1), lot=Decimal("0.1"), spread=Decimal(spread), price=Decimal(100))
+    tape = TapeMarket("a tape", "1", {"BTCUSDT": terms("BTCUSDT", listing)}, {"BTCUSDT": iter([trade(0, "100", "1")])})
+    tape.begin(T0_NS, T0_NS, None, 0)
+    (told,) = (frame for frame in tape.play().frames if isinstance(frame, Quote))
+    assert (told.bid, told.ask) == tuple(map(Decimal, shown))
+
+
+def test_a_spread_is_of_whole_ticks() -> None:
+    with pytest.raises(ValueError, match="one or more ticks"):
+        terms("BTCUSDT", Listing(tick=Decimal(1), spread=Decimal("0.5")))
+
+
+def test_a_tape_as_recorded_keeps_its_own_times() -> None:
+    exchange = opened([quote(0, "99x1", "101x1"), quote(7, "98x1", "100x1")], "recorded", at_ns=R0_NS - 60 * S)
+    assert exchange.next_ns == R0_NS
+    told = exchange.advance(R0_NS + 7 * S)
+    assert [(at_ns, frame.received_ns) for at_ns, frame in told] == [(R0_NS, R0_NS), (R0_NS + 7 * S, R0_NS + 7 * S)]  # type: ignore[union-attr]
 
 
 def test_tapes_of_several_symbols_share_one_beginning() -> None:

@@ -11,7 +11,7 @@ from attrs import frozen
 from adapters.simulated.exchange import Answer, Exchange
 from adapters.simulated.ledger import TapeStarted
 from adapters.simulated.listing import Listing, terms
-from adapters.simulated.market import Instant, Print
+from adapters.simulated.market import Instant, Print, Swing
 from adapters.simulated.matching import Rules
 from adapters.simulated.options import AckOn, FeeIn, FeeRates
 from adapters.simulated.wire import Cancel, Executed, MarketFrame, Place, Replace, Status
@@ -90,6 +90,9 @@ class WrittenMarket:
     def version(self, symbol: str) -> int:
         return self._place
 
+    def swing(self, symbol: str) -> Swing:
+        raise LookupError(symbol)
+
     def picture(self, symbol: str, at_ns: int) -> tuple[MarketFrame, ...]:
         return ()
 
@@ -110,12 +113,13 @@ def open_day(
     fee_in: FeeIn = FeeIn.QUOTE,
     ack_on: AckOn = AckOn.REPLY,
     balances: Mapping[str, str] | None = None,
+    slippage: str = "0",
     at_ns: int = T0_NS,
 ) -> Exchange:
     """An exchange with 10,000 USDT and 100 BTC."""
     given = {"USDT": "10000", "BTC": "100"} if balances is None else balances
     rules = Rules(
-        instruments={SYMBOL: TERMS.instrument}, fees=fees, fee_in=fee_in, ack_on=ack_on,
+        instruments={SYMBOL: TERMS.instrument}, fees=fees, fee_in=fee_in, ack_on=ack_on, slippage=Decimal(slippage),
         balances={Asset(asset): exact(amount) for asset, amount in given.items()},
     )  # fmt: skip
     return Exchange(MemoryLog() if log is None else log, WrittenMarket(moments), rules, "test", at_ns)
