@@ -262,7 +262,7 @@ class Market:
         self.last_data_ns[sight.venue] = at_ns
         sight.candle_end_ns = candle.end_ns
         closed: list[tuple[Series, Bar]] = []
-        is_taken = not sight.series
+        is_taken = all(series.frame.source is not BarSource.TRADES for series in sight.series)
         for series in sight.series:
             bars = series.builder.add_candle(candle)
             if bars is not None:

@@ -279,7 +279,7 @@ params = {{ fast = 3, slow = 8, quantity = "100" }}
     config = tmp_path / "spy.toml"
     config.write_text(spy)
     found = answer(capsys, "-c", str(config), "-o", str(tmp_path / "spy.html"))
-    assert (found["records"], found["bad_lines"]) == (6_755, 0)
+    assert (found["records"], found["bad_lines"], found["anomalies"]) == (6_755, 0, {})
     assert found["accounts"]["USD"]["account"]["fills"] > 20
     assert any("gaps" in each["words"] for each in found["data"])
     bars = spy.replace("spy", "btc").replace("SPY", "BTCUSDT").replace("100000", "1000000")
