@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import inputs
-from engine.events import Event
+from engine.events import Event, OrderReplaced
 from engine.inputs import Action, Refusal
 from engine.instructions import Bracket, Leg, Oco, Role
 from engine.order import CANCELED, DENIED, EXPIRED, FILLED, INTENT, NEW, PENDING_NEW, Order
-from engine.outbox import CancelOrder, SubmitOrder
+from engine.outbox import CancelOrder, ReplaceOrder, SubmitOrder
 from engine.sessions import WEEK, TradingSession
 from engine.settings import InstrumentSettings, OnDrift, OnStop
 from engine.strategy import Cancel, Intent, Replace
@@ -258,6 +258,23 @@ def test_a_kill_cancels_what_is_held() -> None:
     held.world.command(Action.KILL)
     assert held.now(order).status is CANCELED
     assert held.now(order).client_order_id is None
+
+
+@pytest.mark.parametrize("keeps", [True, False, None])
+def test_a_replacement_says_whether_it_keeps_its_place(keeps: bool | None) -> None:
+    """As the venue tells it; None where it does not."""
+    held = Held()
+    held.want(Intent(instrument=BTC, side="buy", quantity=2, price=90))
+    order = held.world.only()
+    held.ack(order)
+    held.want(Replace(order.order_id, quantity=1))
+    (asked,) = held.world.venue.take(ReplaceOrder)
+    made = held.world.tell(inputs.Replaced(
+        **held.world.head(held.now(order)), quantity=asked.quantity, price=asked.price,
+        new_client_order_id=asked.new_client_order_id, keeps_priority=keeps,
+    ))  # fmt: skip
+    (replaced,) = [event for event in made if isinstance(event, OrderReplaced)]
+    assert replaced.keeps_priority is keeps
 
 
 # --- ends in time -----------------------------------------------------------------------------------------------

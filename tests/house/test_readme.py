@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def test_the_plugin_in_ten_lines() -> None:
 
 
 def test_no_command_is_left_out() -> None:
-    assert len(COMMANDS) == 7, "a new block of commands needs a test"
+    assert len(COMMANDS) == 8, "a new block of commands needs a test"
 
 
 @pytest.mark.parametrize("name", ["make run", "make test", "make run FOR=20s"])
@@ -114,7 +115,7 @@ def test_the_tape_plays(tmp_path: Path) -> None:
     rows = [f"{begin_ns + n * 100_000_000},{60_000 + n % 7},0.5" for n in range(2_000)]
     (place / "trades.csv").write_text("time_ns,price,quantity\n" + "\n".join(rows) + "\n")
     configuration = (place / "holdfast.toml").read_text()
-    changed = re.sub(r'\[venues\.sim\]\nadapter = "simulated".*\nseed = 7.*\n', TOML[1], configuration)
+    changed = re.sub(r'\[venues\.sim\]\nadapter = "simulated".*\nseed = 7.*\n', TOML[2], configuration)
     assert changed != configuration
     (place / "holdfast.toml").write_text(changed)
     run(["holdfast", "run", "--for", "7s"], place)
@@ -122,3 +123,52 @@ def test_the_tape_plays(tmp_path: Path) -> None:
     assert orders, "nothing was traded on the tape"
     prices = [Decimal(order["price"]) for order in orders]
     assert all(59_999 <= price <= 60_007 for price in prices), prices
+
+
+def tape_at(place: Path, seconds: int, price: Callable[[int], str]) -> None:
+    """A tape of trades, one a second."""
+    begin_ns = 1_700_000_040_000_000_000
+    rows = [f"{begin_ns + n * 1_000_000_000},{price(n)},0.5" for n in range(seconds)]
+    (place / "trades.csv").write_text("time_ns,price,quantity\n" + "\n".join(rows) + "\n")
+
+
+def test_the_backtest(tmp_path: Path) -> None:
+    """The two commands as they stand there, and what they leave behind."""
+    tape_at(tmp_path, 3_600 * 2, lambda n: str(60_000 + 300 * ((n // 900) % 2) + n % 5))
+    (tmp_path / "backtest.toml").write_text(TOML[3])
+    shown = [run(shlex.split(line), tmp_path) for line in COMMANDS[7]]
+    assert "ASSUMED" in shown[0]
+    assert "src=" not in (tmp_path / "report.html").read_text()
+    for fast in "358":
+        assert re.search(rf"\b{fast}\b", shown[1])
+    verified = json.loads(run(["holdfast", "verify", "-c", "backtest.toml", "--json"], tmp_path))
+    assert verified["ok"]
+
+
+def test_the_exits_belong_to_their_entry(tmp_path: Path) -> None:
+    """The strategy with a bracket, on a tape that falls and then rises."""
+    (tmp_path / "my_strategy.py").write_text(PYTHON[1])
+    fall, minutes = 2, 60
+    tape_at(tmp_path, minutes * 60 * 2, lambda n: str(60_000 - fall * min(n, minutes * 60 * 2 - n) + n % 3))
+    strategy = TOML[3].index("[strategies.cross]")
+    (tmp_path / "backtest.toml").write_text(TOML[3][:strategy] + TOML[1])
+    run(shlex.split(COMMANDS[7][0]), tmp_path)
+    orders = json.loads(run(["holdfast", "orders", "-c", "backtest.toml", "--json"], tmp_path))
+    filled = [(order["role"], order["status"]) for order in orders]
+    assert ("entry", "filled") in filled
+    assert ("stop", "filled") in filled or ("target", "filled") in filled
+    assert {role for role, _status in filled} == {"entry", "stop", "target"}
+
+
+SHOWN = README.partition("## What it does, and what shows it")[2].partition("## The rooms")[0]
+
+
+@pytest.mark.parametrize("named", sorted(set(re.findall(r"`((?:tests|holdfast)[^`]*)`", SHOWN))))
+def test_what_shows_it_is_there(named: str) -> None:
+    """Every test and command of the table exists under that name."""
+    if named.startswith("holdfast "):
+        assert named.split()[1] in run(["holdfast", "--help"], ROOT)
+        return
+    place, _, test = named.partition("::")
+    assert (ROOT / place).exists()
+    assert not test or f"def {test}(" in (ROOT / place).read_text()

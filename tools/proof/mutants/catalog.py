@@ -40,7 +40,7 @@ MACHINES, PROCESSES = Catcher("machines", (0, 1)), Catcher("processes", (1,))
 
 ENGINE = (
     _of_engine("shell", "send_before_append", PROCESSES, _worlds(0)),
-    _of_engine("shell", "open_gate", _worlds(28), PROCESSES),
+    _of_engine("shell", "open_gate", _worlds(73), PROCESSES),
     _of_engine("shell", "go_on_after_unknown", _worlds(0)),
     _of_engine("outbox", "send_again_under_a_new_id", _worlds(0), MACHINES),
     _of_engine("outbox", "send_twice", _worlds(0), MACHINES, PROCESSES),
