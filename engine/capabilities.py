@@ -39,6 +39,8 @@ class Capabilities:
     client_id_length: int
     reduce_only: bool = False
     """Does the venue itself refuse what would open or grow a position?"""
+    links: bool = False
+    """Does the venue itself take from the others of a group what one of it executes?"""
 
 
 @frozen

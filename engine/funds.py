@@ -48,7 +48,8 @@ def locked_amount(sight: Sight, asset: Asset) -> Decimal | None:
     """What other open orders at the venue lock of an asset; None where one of them has no price to judge it by."""
     total = ZERO
     for order in sight.others:
-        if order.venue != sight.order.venue:
+        is_twin = order.group is not None and order.group == sight.order.group
+        if order.venue != sight.order.venue or is_twin:
             continue
         terms = sight.state.instruments.get(order.instrument)
         if terms is None or not terms.is_spot or asset != (terms.quote if order.side is Side.BUY else terms.base):

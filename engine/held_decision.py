@@ -14,7 +14,7 @@ from attrs import evolve
 from engine import events
 from engine.events import Event
 from engine.inputs import Input, Quote
-from engine.intent_decision import amended, close_ns, request_submit
+from engine.intent_decision import amended, close_ns, is_linked_at_venue, request_submit
 from engine.market import Market
 from engine.order import INTENT, Order, Pending
 from engine.order_decision import CancelAsked, decide_order
@@ -194,7 +194,10 @@ def _is_due(state: State, order: Order) -> bool:
     parent = parent_of(state, order)
     if parent is None or _may_execute(parent) or not due_quantity(state, order):
         return False
-    if any(twin.is_triggered or twin.is_open for twin in twins_of(state, order)):
+    twins = twins_of(state, order)
+    if order.group is not None and is_linked_at_venue(state, order, *twins):
+        return not any(twin.is_triggered and twin.held for twin in twins)
+    if any(twin.is_triggered or twin.is_open for twin in twins):
         return False
     return not order.order_type.has_trigger or (order.group is None and _knows(state, order))
 

@@ -73,9 +73,10 @@ def _end_style(state: State, at: Recorded, event: events.StyleEnded) -> None:
 
 @applies(events.SubmitRequested)
 def _submit(state: State, at: Recorded, event: events.SubmitRequested) -> None:
+    before = state.orders[event.order_id]
     order = moved(
-        state.orders[event.order_id], event.kind, PENDING_NEW, at.at_ns,
-        client_order_id=event.client_order_id, requested_seq=at.seq, requested_ns=at.at_ns,
+        before, event.kind, PENDING_NEW, at.at_ns, client_order_id=event.client_order_id, requested_seq=at.seq,
+        requested_ns=at.at_ns, held=before.held if before.is_triggered else "",
     )  # fmt: skip
     put(state, order)
     state.by_client_id[event.client_order_id] = event.order_id

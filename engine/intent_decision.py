@@ -88,11 +88,12 @@ def _treat_intent(
             order_id=order.order_id, reason=verdict.reason, numbers=verdict.numbers, repeats=desk.counted(said_key)
         )
         return
-    yield from send_or_hold(state, order, _why_held(state, market, order), verdict.numbers)
+    twin = legs[0] if legs and legs[0].parent is None else None
+    yield from send_or_hold(state, order, _why_held(state, market, order, twin), verdict.numbers)
     for planned in legs:
         leg = evolve(planned, order_id=next_token(state, 2))
         yield intended(leg, market, {"linked_to": order.order_id})
-        yield from send_or_hold(state, leg, _why_leg_held(leg))
+        yield from send_or_hold(state, leg, _why_leg_held(state, leg, order))
 
 
 def intended(order: Order, market: Market, reason: dict[str, Any], inputs: dict[str, Any] | None = None) -> Event:
@@ -232,11 +233,19 @@ def _may_use(state: State, name: StrategyName, instrument: InstrumentName) -> bo
     return instrument in state.settings.strategies[name].instruments and instrument in state.instruments
 
 
-def _why_held(state: State, market: Market, order: Order) -> str:
+def is_linked_at_venue(state: State, *group: Order | None) -> bool:
+    """Does the venue keep these orders' link by itself, and know each of their types?"""
+    orders = [order for order in group if order is not None]
+    description = state.venues[orders[0].venue].description
+    can = description.capabilities if description is not None else None
+    return can is not None and can.links and all(order.order_type in can.order_types for order in orders)
+
+
+def _why_held(state: State, market: Market, order: Order, twin: Order | None) -> str:
     """Why the order can't leave yet; empty where it can."""
     description = state.venues[order.venue].description
     assert description is not None  # judged: the venue is ready
-    if order.role is Role.STOP:
+    if order.role is Role.STOP and not is_linked_at_venue(state, order, twin):
         return TWIN_RESTS
     if order.order_type not in description.capabilities.order_types:
         return NOT_AT_VENUE
@@ -245,11 +254,11 @@ def _why_held(state: State, market: Market, order: Order) -> str:
     return ""
 
 
-def _why_leg_held(leg: Order) -> str:
+def _why_leg_held(state: State, leg: Order, order: Order) -> str:
     """A leg of an entry waits for it; of twins the limit order rests at the venue, and the engine keeps the stop."""
     if leg.parent is not None:
         return WAITS_FOR_ENTRY
-    return TWIN_RESTS if leg.role is Role.STOP else ""
+    return TWIN_RESTS if leg.role is Role.STOP and not is_linked_at_venue(state, leg, order) else ""
 
 
 # --- replacements -----------------------------------------------------------------------------------------------

@@ -102,8 +102,8 @@ class Order:
     """An order as the journal knows it. `notional` is Σ quantity x price over its executions; times are `*_ns`.
 
     `worst_price` bounds a market order with `max_slippage`, and a worked one. `held` says why the engine keeps an
-    order to itself, and is empty where it does not. Linked orders share a `group`; `parent` is the order whose
-    executions make it live.
+    order to itself, or kept it until it triggered, and is empty where it does not. Linked orders share a `group`;
+    `parent` is the order whose executions make it live.
     """
 
     order_id: OrderId

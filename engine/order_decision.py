@@ -95,6 +95,13 @@ def decide_order(state: State, order: Order, report: Any, now_ns: int) -> Iterat
     """The events of a report about a known order, by the first row whose guard holds; none is an anomaly."""
     if isinstance(report, inputs.QueryFailed):
         return  # proves nothing; the next probe is a matter of time
+    if isinstance(report, inputs.StatusReport) and _is_reduced_by_twin(state, order, report):
+        restated = inputs.Restated(
+            venue=report.venue, quantity=report.quantity, venue_order_id=report.venue_order_id,
+            transact_ns=report.transact_ns, raw=report.raw,
+        )  # fmt: skip
+        yield from _by_table(Look(state, order, restated, now_ns), "restated")
+        order = state.orders[order.order_id]
     look = Look(state, order, report, now_ns)
     name = report_name(order, report)
     if _is_possible(report):
@@ -170,6 +177,16 @@ def _settle_by_status(state: State, order_id: OrderId, report: inputs.StatusRepo
     order = state.orders[order_id]
     if order.pending_cancel is Pending.IN_DOUBT and now_ns > order.cancel_ns + _window_ns(state, order):
         yield from _by_table(Look(state, order, NotEffective(), now_ns), "cancel_not_effective")
+
+
+def _is_reduced_by_twin(state: State, order: Order, report: inputs.StatusReport) -> bool:
+    """The venue keeps the link, and has taken from this order what its twin executed; the word of it was lost. Only an
+    answer that is newer than what is known here says so."""
+    description = state.venues[order.venue].description
+    links = order.group is not None and description is not None and description.capabilities.links
+    is_new = report.asked_ns is not None and report.asked_ns >= order.updated_ns
+    is_less = order.is_open and report.quantity < order.quantity and report.price == order.sent_price
+    return links and is_new and is_less
 
 
 def _settle_by_end(state: State, order: Order, report: inputs.StatusReport, now_ns: int) -> Iterator[Event]:

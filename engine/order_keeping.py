@@ -23,7 +23,7 @@ def put(state: State, order: Order) -> None:
     else:
         state.open_ids.pop(order.order_id, None)
         state.closed_ids.setdefault(order.order_id, order.updated_ns)
-    if order.held:
+    if order.held or order.order_id in state.held_ids:
         _index(state.held_ids, order.order_id, order.status is INTENT)
     if order.good_till_ns is not None:
         _index(state.timed_ids, order.order_id, order.is_open and not _ends_at_venue(state, order))

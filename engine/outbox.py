@@ -43,6 +43,7 @@ class SubmitOrder:
     trail: Decimal | None = None
     good_till_ns: int | None = None
     reduce_only: bool = False
+    group: OrderId | None = None
 
 
 @frozen(kw_only=True)
@@ -148,6 +149,7 @@ def _submit(state: State, at: Recorded, order: Order, client_order_id: ClientOrd
         quantity=order.quantity, price=order.sent_price, stop_price=order.stop_price if waits else None,
         trail=order.trail if waits else None, good_till_ns=order.good_till_ns,
         reduce_only=order.reduce_only and can is not None and can.reduce_only,
+        group=order.group if can is not None and can.links and not order.is_triggered else None,
     )  # fmt: skip
 
 

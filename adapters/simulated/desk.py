@@ -26,7 +26,7 @@ from adapters.simulated.state import Order
 from adapters.simulated.wire import Reason
 from engine.inputs import RequestKind
 from engine.instrument import Instrument
-from engine.values import SECOND_NS, ZERO, ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId
+from engine.values import SECOND_NS, ZERO, ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId, plain
 
 DAY_NS = 86_400 * SECOND_NS
 
@@ -61,7 +61,7 @@ class Desk:
                 raise _Refusal(Reason.REQUEST_EXPIRED)
             match request:
                 case wire.Place():
-                    return self._place(request, at_ns)
+                    return self._place_in_group(request, at_ns)
                 case wire.Cancel():
                     return self._cancel(request, at_ns)
                 case wire.Replace():
@@ -84,6 +84,23 @@ class Desk:
         )  # fmt: skip
 
     # --- new orders ---------------------------------------------------------------------------------------------
+
+    def _place_in_group(self, request: wire.Place, at_ns: int) -> Outcome:
+        """What others of its group have executed already is taken from it before it begins."""
+        executed = ZERO if request.group is None else self._scribe.state.group_filled.get(request.group, ZERO)
+        if not executed:
+            return self._place(request, at_ns)
+        if executed >= request.quantity:
+            raise _Refusal(Reason.GROUP_DONE)
+        left = plain(request.quantity - executed)
+        reply, told = self._place(evolve(request, quantity=left), at_ns)
+        if not isinstance(reply, wire.Accepted):
+            return reply, told
+        reduced = wire.Reduced(
+            symbol=request.symbol, client_order_id=request.client_order_id, venue_order_id=reply.venue_order_id,
+            at_ns=at_ns, quantity=left,
+        )  # fmt: skip
+        return reply, [reduced, *told]
 
     def _place(self, request: wire.Place, at_ns: int) -> Outcome:
         instrument = self._instrument(request.symbol)
@@ -127,6 +144,7 @@ class Desk:
     def _check_terms(self, instrument: Instrument, request: wire.Place, at_ns: int) -> None:
         rules = self._rules
         known = request.order_type in rules.order_types and request.time_in_force in rules.times_in_force
+        known = known and (request.group is None or rules.links)
         reason = (check_kind(request) or check_stop(instrument, request)) if known else Reason.NOT_SUPPORTED
         if reason is None and is_expired(request.good_till_ns, at_ns):
             reason = Reason.REQUEST_EXPIRED
@@ -154,7 +172,12 @@ class Desk:
         asset = instrument.quote if side is Side.BUY else instrument.base
         if not instrument.is_spot:
             costs, asset = [(ZERO, quantity) for _price, quantity in parts], instrument.cash
-        if sum((each * quantity for each, quantity in costs), ZERO) > self._scribe.state.free(asset):
+        twins = self._scribe.state.group(request.group)
+        shared = max((twin.locked for twin in twins), default=ZERO)
+        needed = sum((each * quantity for each, quantity in costs), ZERO)
+        if any((twin.accepted.symbol, twin.accepted.side) != (request.symbol, side) for twin in twins):
+            raise _Refusal(Reason.NOT_SUPPORTED)
+        if needed - shared > self._scribe.state.free(asset):
             raise _Refusal(Reason.INSUFFICIENT_FUNDS)
         return OrderAccepted(
             symbol=request.symbol, client_order_id=request.client_order_id, side=side,
@@ -163,6 +186,7 @@ class Desk:
             reserved_asset=asset, reserved_each=costs[0][0] if rests else ZERO, stop_price=request.stop_price,
             trail=request.trail, good_till_ns=_end_ns(request, at_ns),
             settles_in=None if instrument.is_spot else instrument.cash, multiplier=instrument.multiplier,
+            group=request.group,
         )  # fmt: skip
 
     # --- changes ------------------------------------------------------------------------------------------------

@@ -217,7 +217,7 @@ class Exchange:
         account, rules = f"simulated:{self.state.identity}", self._rules
         welcome = wire.Welcome(
             account=account, instruments=tuple(rules.instruments.values()), at_ns=self.now_ns,
-            order_types=rules.order_types, times_in_force=rules.times_in_force,
+            order_types=rules.order_types, times_in_force=rules.times_in_force, links=rules.links,
         )  # fmt: skip
         return Answer(welcome, told)
 

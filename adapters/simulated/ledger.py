@@ -75,6 +75,16 @@ class OrderAccepted:
     good_till_ns: int | None = None
     settles_in: Asset | None = None
     multiplier: Decimal = ONE
+    group: str | None = None
+
+
+@frozen(kw_only=True)
+class OrderReduced:
+    """Another order of its group has executed: the whole order's quantity is this from here on. At what is executed of
+    it, it is canceled."""
+
+    venue_order_id: VenueOrderId
+    quantity: Decimal
 
 
 @frozen(kw_only=True)
@@ -145,14 +155,14 @@ class OrderReplaced:
 
 Fact = (
     ExchangeOpened | Deposited | TapeStarted | TapeStepped | OrderAccepted | OrderRefused | OrderExecuted
-    | OrderCanceled | OrderExpired | OrderReplaced | OrderTriggered | StopMoved | FundingPaid
+    | OrderCanceled | OrderExpired | OrderReplaced | OrderTriggered | StopMoved | OrderReduced | FundingPaid
 )  # fmt: skip
 
 _KINDS: dict[str, type[Fact]] = {
     kind.__name__: kind
     for kind in (
         ExchangeOpened, Deposited, TapeStarted, TapeStepped, OrderAccepted, OrderRefused, OrderExecuted, OrderCanceled,
-        OrderExpired, OrderReplaced, OrderTriggered, StopMoved, FundingPaid,
+        OrderExpired, OrderReplaced, OrderTriggered, StopMoved, OrderReduced, FundingPaid,
     )
 }  # fmt: skip
 

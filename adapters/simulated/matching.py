@@ -9,13 +9,19 @@ from attrs import evolve, field, frozen
 
 from adapters.simulated.account import fee_of, reserve_of
 from adapters.simulated.book import Offer, match, merge
-from adapters.simulated.ledger import OrderExecuted, OrderExpired, OrderTriggered, StopMoved
+from adapters.simulated.ledger import (
+    OrderExecuted,
+    OrderExpired,
+    OrderReduced,
+    OrderTriggered,
+    StopMoved,
+)
 from adapters.simulated.market import Instant, Market, Print, Swing
 from adapters.simulated.options import AckOn, FeeIn, FeeRates
 from adapters.simulated.queueing import Queueing
 from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import Order
-from adapters.simulated.wire import Executed, Expired, StreamFrame, Triggered
+from adapters.simulated.wire import Canceled, Expired, Reduced, StreamFrame, Triggered
 from engine.inputs import Level, Quote
 from engine.instrument import Instrument
 from engine.values import EXACT, ONE, ZERO, Asset, Liquidity, OrderType, Side, TimeInForce, VenueOrderId, plain
@@ -36,6 +42,7 @@ class Rules:
     balances: Mapping[Asset, Decimal] = field(factory=dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
+    links: bool = False
     funding: Mapping[str, tuple[Decimal, int]] = field(factory=dict)
 
 
@@ -55,14 +62,20 @@ class Matching:
         offers = list(match(side, quantity, limit, merge(side, self._displayed(symbol, side.opposite), clients)))
         return [self._slipped(symbol, side, offer, limit) for offer in offers] if self._rules.slippage else offers
 
-    def take(self, taker: VenueOrderId, trades: list[Offer], at_ns: int) -> list[Executed]:
+    def take(self, taker: VenueOrderId, trades: list[Offer], at_ns: int) -> list[StreamFrame]:
         """An incoming order trades."""
-        told: list[Executed] = []
+        told: list[StreamFrame] = []
         for trade in trades:
             level = (trade.level or trade.price) if trade.maker is None else None
-            told.append(self._execute(taker, trade.quantity, trade.price, Liquidity.TAKER, level, at_ns))
+            quantity = trade.quantity
+            if trade.maker is not None:  # its twin may just have executed
+                maker = self._scribe.state.open.get(trade.maker)
+                quantity = min(quantity, maker.leaves) if maker is not None else ZERO
+            if not quantity:
+                continue
+            told += self._execute(taker, quantity, trade.price, Liquidity.TAKER, level, at_ns)
             if trade.maker is not None:
-                told.append(self._execute(trade.maker, trade.quantity, trade.price, Liquidity.MAKER, None, at_ns))
+                told += self._execute(trade.maker, quantity, trade.price, Liquidity.MAKER, None, at_ns)
         if (order := self._scribe.state.open.get(taker)) is not None:
             self._queueing.join(order, self._market.levels(order.accepted.symbol, order.accepted.side))
         return told
@@ -115,8 +128,8 @@ class Matching:
         told: list[StreamFrame] = []
         traded = [each.price for each in prints if each.symbol == symbol]
         for venue_order_id in list(self._scribe.state.waiting):
-            order = self._scribe.state.open[venue_order_id]
-            if order.accepted.symbol == symbol:
+            order = self._scribe.state.open.get(venue_order_id)  # its twin may just have executed
+            if order is not None and order.waits and order.accepted.symbol == symbol:
                 self._trail(order, at_ns)
                 told += self._trigger(self._scribe.state.open[venue_order_id], traded, at_ns)
         return told
@@ -159,7 +172,8 @@ class Matching:
         """What was triggered without a price takes what has come since."""
         told: list[StreamFrame] = []
         for venue_order_id in list(self._scribe.state.sweeping):
-            if self._scribe.state.open[venue_order_id].accepted.symbol == symbol:
+            order = self._scribe.state.open.get(venue_order_id)
+            if order is not None and order.accepted.symbol == symbol:
                 told += self._go_on(venue_order_id, at_ns)
         return told
 
@@ -206,9 +220,12 @@ class Matching:
         state = self._scribe.state
         return [state.open[resting.venue_order_id] for resting in state.book(symbol).side(side)]
 
-    def _trade_through(self, passed: Print, side: Side, at_ns: int) -> list[Executed]:
-        told, left = [], passed.quantity
-        for order in self._queue(passed.symbol, side):
+    def _trade_through(self, passed: Print, side: Side, at_ns: int) -> list[StreamFrame]:
+        told, left = list[StreamFrame](), passed.quantity
+        for queued in self._queue(passed.symbol, side):
+            order = self._scribe.state.open.get(queued.venue_order_id)
+            if order is None:
+                continue  # its twin has just executed
             assert order.price is not None
             beyond = (order.price - passed.price) * side.sign
             if left <= ZERO or beyond < ZERO or (beyond == ZERO and not _comes_to(passed, side)):
@@ -218,26 +235,29 @@ class Matching:
             if quantity <= ZERO:
                 continue
             left -= quantity
-            told.append(self._execute(order.venue_order_id, quantity, order.price, Liquidity.MAKER, None, at_ns))
+            told += self._execute(order.venue_order_id, quantity, order.price, Liquidity.MAKER, None, at_ns)
         return told
 
-    def _reach(self, symbol: str, side: Side, at_ns: int) -> list[Executed]:
-        told: list[Executed] = []
-        for order in self._queue(symbol, side):
+    def _reach(self, symbol: str, side: Side, at_ns: int) -> list[StreamFrame]:
+        told: list[StreamFrame] = []
+        for queued in self._queue(symbol, side):
+            order = self._scribe.state.open.get(queued.venue_order_id)
+            if order is None:
+                continue  # its twin has just executed
             assert order.price is not None
             trades = list(match(side, order.leaves, order.price, self._displayed(symbol, side.opposite)))
             if not trades:
                 break
-            told += [
-                self._execute(order.venue_order_id, trade.quantity, order.price, Liquidity.MAKER, trade.price, at_ns)
-                for trade in trades
-            ]
+            for each in trades:
+                told += self._execute(
+                    order.venue_order_id, each.quantity, order.price, Liquidity.MAKER, each.price, at_ns
+                )
         return told
 
     def _execute(
         self, venue_order_id: VenueOrderId, quantity: Decimal, price: Decimal, liquidity: Liquidity,
         level: Decimal | None, at_ns: int,
-    ) -> Executed:  # fmt: skip
+    ) -> list[StreamFrame]:  # fmt: skip
         state, rules = self._scribe.state, self._rules
         terms, quantity = state.open[venue_order_id].accepted, plain(quantity)
         fee, fee_asset = fee_of(rules.fees, rules.fee_in, terms, quantity, price, liquidity)
@@ -248,7 +268,23 @@ class Matching:
                 liquidity=liquidity, version=self._market.version(terms.symbol), level=level,
             ),
         )  # fmt: skip
-        return state.executions[-1]
+        executed = state.executions[-1]
+        return [executed, *self._reduce_twins(venue_order_id, terms.group, quantity, at_ns)]
+
+    def _reduce_twins(
+        self, venue_order_id: VenueOrderId, group: str | None, quantity: Decimal, at_ns: int
+    ) -> list[StreamFrame]:
+        """What one order of a group executes, the others lose, in the same commit."""
+        told: list[StreamFrame] = []
+        for twin in self._scribe.state.group(group):
+            if twin.venue_order_id == venue_order_id:
+                continue
+            head = twin.head(at_ns)
+            left = max(plain(twin.quantity - quantity), twin.filled)
+            self._scribe.write(at_ns, OrderReduced(venue_order_id=twin.venue_order_id, quantity=left))
+            ended = left == twin.filled
+            told.append(Canceled(**head, filled=left) if ended else Reduced(**head, quantity=left))
+        return told
 
 
 def _comes_to(passed: Print, side: Side) -> bool:

@@ -48,7 +48,7 @@ def open_gateway(
         instruments={symbol: each.instrument for symbol, each in traded.items()},
         fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
         balances=opening_balances(options.balances, traded.values()), order_types=options.order_types,
-        times_in_force=options.times_in_force, slippage=options.slippage,
+        times_in_force=options.times_in_force, links=options.links, slippage=options.slippage,
         funding={s: (each.funding_rate, each.funding_every_ns) for s, each in traded.items() if each.funding_rate},
     )  # fmt: skip
     exchange = Exchange(log, market, rules, identity=identity or secrets.token_hex(4), at_ns=at_ns)

@@ -108,6 +108,7 @@ class SimulatedOptions:
     balances: dict[str, Decimal] = Factory(dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
+    links: bool = True
     instruments: dict[str, Listing] = Factory(dict)
     faults: Faults = _NO_FAULTS
     url: str | None = None

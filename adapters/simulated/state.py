@@ -22,6 +22,7 @@ from adapters.simulated.ledger import (
     OrderCanceled,
     OrderExecuted,
     OrderExpired,
+    OrderReduced,
     OrderRefused,
     OrderReplaced,
     OrderTriggered,
@@ -126,6 +127,7 @@ class State:
     waiting: dict[VenueOrderId, None] = Factory(dict)
     sweeping: dict[VenueOrderId, None] = Factory(dict)
     ends_ns: dict[VenueOrderId, int] = Factory(dict)
+    group_filled: dict[str, Decimal] = Factory(dict)
     closed: dict[VenueOrderId, Order] = Factory(dict)
     ids: dict[ClientOrderId, VenueOrderId] = Factory(dict)
     books: dict[str, RestingBook] = Factory(dict)
@@ -151,8 +153,19 @@ class State:
         return self.books.get(symbol) or RestingBook()
 
     def locked(self, asset: Asset) -> Decimal:
-        """What open orders lock of an asset."""
-        return sum((o.locked for o in self.open.values() if o.accepted.reserved_asset == asset), ZERO)
+        """What open orders lock of an asset; of a group only one can need it."""
+        total, groups = ZERO, dict[str, Decimal]()
+        for order in self.open.values():
+            if order.accepted.reserved_asset == asset and order.accepted.group is None:
+                total += order.locked
+            elif order.accepted.reserved_asset == asset and order.accepted.group is not None:
+                group = order.accepted.group
+                groups[group] = max(groups.get(group, ZERO), order.locked)
+        return total + sum(groups.values(), ZERO)
+
+    def group(self, name: str | None) -> list[Order]:
+        """The open orders of a group: what one of them executes, the others lose."""
+        return [] if name is None else [order for order in self.open.values() if order.accepted.group == name]
 
     def free(self, asset: Asset) -> Decimal:
         """What may be used for a new order."""
@@ -194,6 +207,8 @@ def apply(state: State, seq: int, at_ns: int, fact: Fact) -> None:
             _close(state, fact.venue_order_id, at_ns, VenueStatus.EXPIRED)
         case OrderTriggered():
             _trigger(state, seq, at_ns, fact)
+        case OrderReduced():
+            _reduce(state, at_ns, fact)
         case StopMoved():
             order = state.open[fact.venue_order_id]
             state.open[fact.venue_order_id] = evolve(order, stop_price=fact.stop_price, updated_ns=at_ns)
@@ -250,6 +265,10 @@ def _execute(state: State, seq: int, at_ns: int, fact: OrderExecuted) -> None:
     state.net[terms.symbol] = state.net.get(terms.symbol, ZERO) + fact.quantity * terms.side.sign
     _take(state, terms.symbol, fact)
     _remember(state, executed)
+    if terms.group is not None:
+        state.group_filled[terms.group] = plain(state.group_filled.get(terms.group, ZERO) + fact.quantity)
+        if len(state.group_filled) > CLOSED_MOST:
+            del state.group_filled[next(iter(state.group_filled))]
     filled = plain(order.filled + fact.quantity)
     changed = evolve(order, filled=filled, executions=(*order.executions, executed), updated_ns=at_ns)
     if filled == order.quantity:
@@ -286,6 +305,15 @@ def _replace(state: State, seq: int, at_ns: int, fact: OrderReplaced) -> None:
     _rest(state, changed)
     if changed.filled == changed.quantity:
         _finish(state, changed, VenueStatus.FILLED)
+
+
+def _reduce(state: State, at_ns: int, fact: OrderReduced) -> None:
+    order = state.open[fact.venue_order_id]
+    assert order.filled <= fact.quantity < order.quantity, f"{fact} is no reduction"
+    if fact.quantity == order.filled:
+        _close(state, fact.venue_order_id, at_ns, VenueStatus.CANCELED)
+    else:
+        state.open[fact.venue_order_id] = evolve(order, quantity=fact.quantity, updated_ns=at_ns)
 
 
 def _close(state: State, venue_order_id: VenueOrderId, at_ns: int, status: VenueStatus) -> None:

@@ -96,7 +96,9 @@ class Translator:
             for symbol, name in self._names.items()
             if symbol in traded
         )
-        can = evolve(CAPABILITIES, order_types=welcome.order_types, times_in_force=welcome.times_in_force)
+        can = evolve(
+            CAPABILITIES, order_types=welcome.order_types, times_in_force=welcome.times_in_force, links=welcome.links
+        )
         return VenueDescription(self._venue, "simulated", welcome.account, can, ABSENCE, instruments)
 
     # --- out ----------------------------------------------------------------------------------------------------
@@ -111,6 +113,7 @@ class Translator:
                     post_only=request.post_only, quantity=request.quantity, price=request.price,
                     expires_ns=request.expires_ns, stop_price=request.stop_price, trail=request.trail,
                     good_till_ns=request.good_till_ns if request.time_in_force is TimeInForce.GTD else None,
+                    group=request.group,
                 )  # fmt: skip
             case outbox.CancelOrder():
                 return wire.Cancel(
@@ -191,6 +194,8 @@ class Translator:
                     **self._told(frame), quantity=frame.quantity, price=frame.price,
                     new_client_order_id=frame.new_client_order_id, keeps_priority=frame.keeps_priority,
                 )  # fmt: skip
+            case wire.Reduced():
+                return inputs.Restated(**self._told(frame), quantity=frame.quantity)
             case wire.Canceled():
                 return inputs.Canceled(**self._told(frame), filled=frame.filled)
             case wire.Expired():

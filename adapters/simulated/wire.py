@@ -54,6 +54,7 @@ class Reason(StrEnum):
     POST_ONLY_WOULD_TAKE = "post_only_would_take"
     NOT_SUPPORTED = "not_supported"
     TOO_MANY_ORDERS = "too_many_orders"
+    GROUP_DONE = "group_done"
     BUSY = "busy"
 
 
@@ -83,6 +84,7 @@ class Place:
     stop_price: Decimal | None = None
     trail: Decimal | None = None
     good_till_ns: int | None = None
+    group: str | None = None
 
 
 @frozen(kw_only=True)
@@ -252,6 +254,13 @@ class Funding:
 
 
 @frozen(kw_only=True)
+class Reduced(OrderFrame):
+    """Another order of its group has executed: the whole order's quantity is this from here on."""
+
+    quantity: Decimal
+
+
+@frozen(kw_only=True)
 class OrderRow(OrderFrame):
     """An order as it stands."""
 
@@ -297,6 +306,7 @@ class Welcome:
     at_ns: int
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
+    links: bool = False
 
 
 @frozen(kw_only=True)
@@ -324,7 +334,7 @@ class Notice:
 
 
 MarketFrame = Quote | TradeTick | BookSnapshot | BookDelta | Candle
-StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered | Funding
+StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered | Reduced | Funding
 Reply = (
     Accepted | Refused | CancelTaken | ReplaceTaken | OrderAnswer | AccountAnswer | Welcome | Status | Failed
 )  # fmt: skip
@@ -335,7 +345,8 @@ _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
     for kind in (
         Hello, Place, Cancel, Replace, Query, ReadAccount, ReadLedger, ReadStatus, Step, SetFaults, Transfer, Funding,
-        Accepted, Refused, CancelTaken, ReplaceTaken, Executed, Canceled, Expired, Replaced, Triggered, OrderAnswer,
+        Accepted, Refused, CancelTaken, ReplaceTaken, Executed, Canceled, Expired, Replaced, Triggered, Reduced,
+        OrderAnswer,
         AccountAnswer, Welcome, Status, Failed, Notice, Quote, TradeTick, BookSnapshot, BookDelta, Candle,
     )
 }  # fmt: skip

@@ -493,6 +493,49 @@ def test_twins_the_other_way_round() -> None:
     assert held.role(Role.STOP).held == "its twin rests at the venue"
 
 
+def test_a_venue_that_links_orders_gets_both() -> None:
+    held = Held(OrderType.STOP, links=True)
+    held.bought()
+    held.want(sell(price=110, linked=Oco(Leg(stop_price=95))))
+    first, second = held.sent()
+    assert (first.order_type, second.order_type) == ("limit", "stop")
+    assert first.group == second.group is not None
+    target, stop = held.role(Role.TARGET), held.role(Role.STOP)
+    assert (target.held, stop.held) == ("", "")
+    held.ack(target)
+    held.ack(stop)
+    held.fill(target, "0.5", "110")
+    restated = held.world.head(held.now(stop)) | {"venue_order_id": f"v-{stop.order_id}", "quantity": d("1.5")}
+    held.world.tell(inputs.Restated(**restated))
+    assert held.now(stop).leaves == d("1.5")
+    assert kinds(held.quote("90", "91")) == []  # the venue watches it
+
+
+def test_a_bracket_s_exits_go_to_a_venue_that_links_them_once_the_entry_is_done() -> None:
+    held = Held(OrderType.STOP, links=True)
+    held.want(bracket())
+    entry, stop, target = held.role(Role.ENTRY), held.role(Role.STOP), held.role(Role.TARGET)
+    held.ack(entry)
+    held.sent()
+    held.fill(entry, "0.5")
+    assert held.sent() == []  # until then the engine watches
+    held.fill(entry, "1.5")
+    assert {(sent.order_id, sent.quantity) for sent in held.sent()} == {(stop.order_id, d(2)), (target.order_id, d(2))}
+    assert (held.now(stop).held, held.now(target).held) == ("", "")
+
+
+def test_what_a_twin_executed_is_believed_from_the_answer_to_a_question_too() -> None:
+    held = Held(OrderType.STOP, links=True)
+    held.bought()
+    held.want(sell(price=110, linked=Oco(Leg(stop_price=95))))
+    stop = held.role(Role.STOP)
+    held.ack(stop)
+    held.world.clock.ns += SECOND_NS
+    answer = held.world.status("new", order=held.now(stop), quantity=d("1.5"), asked_ns=held.world.clock.ns)
+    assert "OrderRestated" in kinds(held.world.tell(answer))
+    assert held.now(stop).quantity == d("1.5")
+
+
 def test_two_alike_are_no_twins() -> None:
     held = Held()
     held.bought()

@@ -66,6 +66,10 @@ class Ledger:
                 asked = self.journal.requests.get(body["new_client_order_id"])
                 if order["ours"] and (asked is None or asked[0] is not order["ours"]):
                     self.tell("O1", f"the replacement {body['new_client_order_id']} was never requested")
+            case "OrderReduced":
+                order["quantity"], order["open"] = body["quantity"], order["filled"] < Decimal(body["quantity"])
+                if not any(twin.get("group") == order["group"] and twin["filled"] for twin in self.orders.values()):
+                    self.tell("O1", f"{order['client_order_id']} is reduced, and no order of its group has executed")
             case "OrderCanceled" | "OrderExpired":
                 order["open"] = False
                 if row["kind"] == "OrderCanceled" and order["ours"] and not order["ours"].was_canceled:

@@ -115,7 +115,7 @@ def setting_of(
     )  # fmt: skip
     options = SimulatedOptions(seed=seed, every_ns=Duration(pace.market_ns))
     if is_tangled and seed % 2:
-        options = evolve(options, order_types=PLAIN, times_in_force=LASTING)
+        options = evolve(options, order_types=PLAIN, times_in_force=LASTING, links=False)
     if faults is not None:
         options = evolve(options, faults=read_faults(dict(faults)))
     return Setting(settings=settings, strategies={STRATEGY: kind}, symbols={INSTRUMENT: "BTCUSDT"}, options=options)

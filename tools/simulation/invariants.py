@@ -228,8 +228,8 @@ def _told_ends(found: Evidence) -> dict[OrderId, set[type]]:
             if isinstance(fact, ledger.OrderRefused) and fact.client_order_id:
                 named = ours.get(fact.client_order_id, OrderId(fact.client_order_id[:TOKEN_LENGTH]))
                 told.setdefault(named, set()).add(events.OrderRejected)
-            elif isinstance(fact, ledger.OrderCanceled | ledger.OrderExpired):
-                ended = events.OrderCanceled if isinstance(fact, ledger.OrderCanceled) else events.OrderExpired
+            elif isinstance(fact, ledger.OrderCanceled | ledger.OrderExpired | ledger.OrderReduced):
+                ended = events.OrderExpired if isinstance(fact, ledger.OrderExpired) else events.OrderCanceled
                 named = ours.get(ids[fact.venue_order_id], OrderId(ids[fact.venue_order_id][:TOKEN_LENGTH]))
                 told.setdefault(named, set()).add(ended)
     return told
@@ -347,13 +347,18 @@ def _uncovered(state: State, theirs: TheirOrder, seq: int) -> Iterator[str]:
 
 
 def exits_are_covered(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
-    """O9: what the legs of a bracket have executed and may execute is never more than its entry has."""
+    """O9: what the legs of a bracket have executed and may execute is never more than its entry has. Where the exchange
+    keeps the link, only one of them can."""
     after = state.orders.get(before.order_id) if before else None
     if after is None or after.parent is None or after.role not in (Role.STOP, Role.TARGET):
         return
     legs = [order for order in state.orders.values() if order.parent == after.parent]
     entry = state.orders.get(after.parent)
-    most = sum((leg.filled + leg.exposure for leg in legs), ZERO)
+    venue = state.venues[after.venue].description
+    linked = venue is not None and venue.capabilities.links and not any(leg.held and leg.is_triggered for leg in legs)
+    executed = sum((leg.filled for leg in legs), ZERO)
+    each = [leg.filled + leg.exposure for leg in legs]  # the word of what a twin executed may still be on its way
+    most = max(executed, *each) if linked else executed + sum((leg.exposure for leg in legs), ZERO)
     if entry is not None and most > entry.filled and not _was_busted(state, entry):
         yield f"O9: seq {one.seq}: the exits of {entry.order_id} may come to {most}, it has executed {entry.filled}"
 

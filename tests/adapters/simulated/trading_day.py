@@ -115,12 +115,13 @@ def open_day(
     balances: Mapping[str, str] | None = None,
     slippage: str = "0",
     at_ns: int = T0_NS,
+    links: bool = False,
 ) -> Exchange:
     """An exchange with 10,000 USDT and 100 BTC."""
     given = {"USDT": "10000", "BTC": "100"} if balances is None else balances
     rules = Rules(
         instruments={SYMBOL: TERMS.instrument}, fees=fees, fee_in=fee_in, ack_on=ack_on, slippage=Decimal(slippage),
-        balances={Asset(asset): exact(amount) for asset, amount in given.items()},
+        balances={Asset(asset): exact(amount) for asset, amount in given.items()}, links=links,
     )  # fmt: skip
     return Exchange(MemoryLog() if log is None else log, WrittenMarket(moments), rules, "test", at_ns)
 
