@@ -230,7 +230,7 @@ _LEGAL: dict[str, frozenset[str]] = {
     "OrderRejected": frozenset({"reject"}),
     "OrderCanceled": frozenset({"cancel", "cancel_revoked", "cancel_surprised", "cancel_inferred", "cancel_held"}),
     "OrderExpired": frozenset({"expire", "expire_revoked"}),
-    "FillBooked": frozenset({"book", "book_late", "book_overfill", "book_revoked"}),
+    "FillBooked": frozenset({"book", "book_late", "book_overfill", "book_replaced", "book_revoked"}),
     "FillCorrected": frozenset({"correct"}),
     "FillBusted": frozenset({"bust"}),
     "OrderVoided": frozenset({"void"}),

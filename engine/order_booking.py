@@ -57,7 +57,7 @@ from engine.values import EXACT, ZERO, Asset, ClientOrderId, plain
 def _accept(state: State, at: Recorded, event: events.OrderAccepted) -> None:
     order = state.orders[event.order_id]
     note_outcome(state, order, at, is_rejected=False)
-    status = order.status if order.status in WORKING[:2] else working_status(order.filled)
+    status = order.status if order.status in WORKING else working_status(order.filled)
     venue_order_id = order.venue_order_id or event.venue_order_id
     order = moved(order, event.kind, status, at.at_ns, venue_order_id=venue_order_id, evidence=Evidence.CONFIRMED)
     put(state, order)

@@ -107,6 +107,23 @@ def _book(look: Look) -> Iterator[Event]:
     yield _fill(look)
 
 
+def _book_replaced(look: Look) -> Iterator[Event]:
+    """What executes beyond the old quantity tells that the replacement is in force."""
+    asked = look.order.replacement
+    if asked is not None:
+        yield events.OrderReplaced(
+            order_id=look.order.order_id, quantity=asked.quantity, price=asked.price,
+            venue_order_id=look.report.venue_order_id, transact_ns=look.report.transact_ns,
+            stop_price=asked.stop_price, raw=bounded(look.report.raw),
+        )  # fmt: skip
+    yield _fill(look)
+
+
+def _ask_rest(look: Look) -> Iterator[Event]:
+    detail = f"the venue works {look.report.quantity}, the books have the order filled by {look.order.filled}"
+    yield from _surprise_once(look, "works_rest", detail)
+
+
 def _book_late(look: Look) -> Iterator[Event]:
     yield _fill(look, late=True)
     yield events.AnomalyRecorded(
@@ -233,7 +250,7 @@ def _replace(look: Look) -> Iterator[Event]:
         order_id=look.order.order_id, quantity=report.quantity, price=report.price,
         venue_order_id=report.venue_order_id, transact_ns=report.transact_ns, raw=bounded(report.raw),
         stop_price=asked.stop_price if asked is not None and is_asked else None,
-        keeps_priority=report.keeps_priority,
+        keeps_priority=getattr(report, "keeps_priority", None),
     )  # fmt: skip
 
 
@@ -300,6 +317,8 @@ EFFECTS: dict[str, Effect] = {
     "doubt_revoked": _doubt_revoked,
     "probe": _probe,
     "book": _book,
+    "book_replaced": _book_replaced,
+    "ask_rest": _ask_rest,
     "book_late": _book_late,
     "book_overfill": _book_overfill,
     "book_revoked": _book_revoked,

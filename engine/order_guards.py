@@ -126,6 +126,36 @@ def _is_replaced_already(look: Look) -> bool:
     return answered and (order.quantity, order.price) == (report.quantity, report.price)
 
 
+def _asked_of_replacement(look: Look) -> Decimal | None:
+    """The quantity that an outstanding replacement asks for, where the execution exceeds the one in force."""
+    asked = look.order.replacement
+    exceeds = asked is not None and look.filled_with(look.report.quantity) > look.order.quantity
+    return asked.quantity if asked is not None and exceeds else None
+
+
+def _fits_replacement(look: Look) -> bool:
+    asked = _asked_of_replacement(look)
+    return asked is not None and look.filled_with(look.report.quantity) < asked
+
+
+def _raises_filled(look: Look) -> bool:
+    """A replacement was asked for before the order was filled by the books, and the venue has it at more than that."""
+    order, named = look.order, getattr(look.report, "new_client_order_id", None)
+    is_answer = bool(order.replacement_ids) and named in (None, order.replacement_ids[-1])
+    return is_answer and order.closed_as is None and look.report.quantity > order.quantity
+
+
+def _leaves_rest(look: Look) -> bool:
+    """The same, and something is left of it."""
+    return _raises_filled(look) and look.report.quantity > look.order.filled
+
+
+def _answers_rest(look: Look) -> bool:
+    """The same from an answer to a question of since then, not from a list, which may be old."""
+    asked_ns = look.report.asked_ns
+    return _leaves_rest(look) and asked_ns is not None and asked_ns >= look.order.updated_ns
+
+
 GUARDS: dict[str, Callable[[Look], bool]] = {
     "is_duplicate_id": lambda look: look.report.refusal == "duplicate_id",
     "is_unknown_order": lambda look: look.report.refusal == "unknown_order",
@@ -134,6 +164,12 @@ GUARDS: dict[str, Callable[[Look], bool]] = {
     "is_known": _is_same,
     "contradicts": lambda look: look.execution is not None,
     "overfills": lambda look: look.filled_with(look.report.quantity) > look.order.quantity,
+    "completes_replacement": lambda look: _asked_of_replacement(look) == look.filled_with(look.report.quantity),
+    "fits_replacement": _fits_replacement,
+    "leaves_rest": _leaves_rest,
+    "explains_overfill": _raises_filled,
+    "answers_rest": _answers_rest,
+    "lists_rest": _leaves_rest,
     "completes": lambda look: look.filled_with(look.report.quantity) == look.order.quantity,
     "is_unknown_execution": lambda look: look.own_execution is None,
     "is_corrected_already": _is_corrected_already,

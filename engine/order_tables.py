@@ -71,10 +71,10 @@ LIFE = Table(
         *_rows((INTENT,), "order_amended", ("", SAME, "amend")),
         *_rows((INTENT,), "order_triggered", ("", SAME, "trigger")),
         *_rows((INTENT,), "order_expired", ("", EXPIRED, "expire")),
-        # Acknowledged. A second ack, or one after a fill, tells at most the venue's id.
+        # Acknowledged. A second ack, or one that a fill or a halt has overtaken, tells at most the venue's id: it is
+        # the reply to the request, not a sign that a halted order works again.
         *_rows(UNSETTLED, "ack", ("", NEW, "accept")),
-        *_rows(WORKING[:2], "ack", ("tells_id", SAME, "accept"), ("", SAME, "")),
-        *_rows(HALTED, "ack", ("has_fills", PARTIALLY_FILLED, "resume"), ("", NEW, "resume")),
+        *_rows(WORKING, "ack", ("tells_id", SAME, "accept"), ("", SAME, "")),
         *_rows(CONFIRMED, "ack", ("", SAME, "")),
         *_rows((VOID,), "ack", ("", NEW, "accept_revoked")),
         *_rows((PENDING_NEW,), "pending_new_ack", ("", SAME, "")),
@@ -87,6 +87,9 @@ LIFE = Table(
         *_rows((VOID,), "rejected", ("is_duplicate_id", IN_DOUBT, "doubt_revoked"), ("", REJECTED, "reject")),
         # Executions: facts in every state, booked once.
         *_rows(ISSUED, "trade", ("is_known", SAME, ""), ("contradicts", SAME, "contradict")),
+        # More than the old quantity, and no more than a replacement asks for: it is in force, its answer is on the way.
+        *_rows(WORKING, "trade", ("completes_replacement", FILLED, "book_replaced"),
+               ("fits_replacement", PARTIALLY_FILLED, "book_replaced")),
         *_rows(OPEN, "trade", ("overfills", FILLED, "book_overfill"), ("completes", FILLED, "book"),
                ("", PARTIALLY_FILLED, "book")),
         *_rows(CLOSED, "trade", ("overfills", FILLED, "book_overfill"), ("completes", FILLED, "book_late"),
@@ -138,6 +141,9 @@ LIFE = Table(
         *_rows(ACTIVE, "replaced", ("is_replaced_already", SAME, "")),
         *_rows(OPEN, "replaced", ("is_filled_by_quantity", FILLED, "replace"),
                ("has_fills", PARTIALLY_FILLED, "replace"), ("", NEW, "replace")),
+        # Fills of all there was, or of more, had overtaken the answer to a replacement that asks for more.
+        *_rows((FILLED,), "replaced", ("answers_another", SAME, ""), ("leaves_rest", PARTIALLY_FILLED, "replace"),
+               ("explains_overfill", FILLED, "replace"), ("is_replaced_already", SAME, "")),
         # The outcome of the order's own request is unknown. Never sent again under a new id.
         *_rows((PENDING_NEW,), "outcome_unknown_new", ("", IN_DOUBT, "doubt")),
         *_rows((IN_DOUBT, *WORKING, *CONFIRMED, VOID), "outcome_unknown_new", ("", SAME, "")),
@@ -146,7 +152,11 @@ LIFE = Table(
         *_rows(ACTIVE, "status_open", ("misses_fills", SAME, "probe"), ("", SAME, "")),
         *_rows(HALTED, "status_open", ("misses_fills", SAME, "probe"), ("has_fills", PARTIALLY_FILLED, "resume"),
                ("", NEW, "resume")),
-        *_rows(CONFIRMED, "status_open", ("misses_fills", SAME, "probe"), ("", SAME, "")),
+        *_rows(CONFIRMED, "status_open", ("misses_fills", SAME, "probe")),
+        # The same where that answer was lost. A list may be old: it is asked about; a fresh answer is believed.
+        *_rows((FILLED,), "status_open", ("answers_rest", PARTIALLY_FILLED, "replace"),
+               ("lists_rest", SAME, "ask_rest")),
+        *_rows(CONFIRMED, "status_open", ("", SAME, "")),
         *_rows((VOID,), "status_open", ("", NEW, "accept_revoked")),
         *_rows(OPEN, "status_closed", ("misses_fills", SAME, "probe"), ("says_canceled", CANCELED, "cancel"),
                ("says_expired", EXPIRED, "expire"), ("says_rejected_after_fills", CANCELED, "cancel_surprised"),

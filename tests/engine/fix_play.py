@@ -20,6 +20,7 @@ from engine.order import TERMINAL_SET, Order, Pending
 from engine.outbox import QueryOrder
 from engine.state import State
 from engine.strategy import Cancel, Intent, Replace
+from engine.system import TRADING
 from engine.values import (
     Asset,
     ClientOrderId,
@@ -103,6 +104,16 @@ class Outcome:
     executions: tuple[tuple[Any, ...], ...]
     position: Decimal
     cash: Decimal
+    terms: tuple[Decimal, ...]
+
+
+def played(way: Way, order: Iterable[Step]) -> Outcome:
+    """How a way ends when its messages arrive in this order."""
+    play = Play(way)
+    for step in order:
+        play.take(step)
+    play.check_books()
+    return play.outcome()
 
 
 class Play:
@@ -265,15 +276,23 @@ class Play:
         }  # fmt: skip
 
     def outcome(self) -> Outcome:
-        """Where the orders, the executions and the money are; a request that is still outstanding counts too."""
+        """Where the orders, the executions and the money are."""
         state = self.world.state
         rows = [state.orders[order_id] for _root, order_id in sorted(self.ids.items())]
         return Outcome(
-            tuple((o.status, o.quantity, o.filled, o.leaves, o.notional) for o in rows),
+            tuple((o.status, o.filled, o.leaves, o.notional) for o in rows),
             tuple(sorted((key, e.quantity, e.price, e.busted) for key, e in state.executions.items())),
             state.position(BTC, TREND).quantity,
             state.balances[VENUE][CASH],
+            tuple(o.quantity for o in rows),
         )
+
+    def may_trade(self) -> bool:
+        """Would an order for the instrument leave now? (Known differences come to a head with a second snapshot.)"""
+        self.world.wait(self.world.settings.reconcile.every_ns)
+        self.world.answer_snapshots()
+        state = self.world.state
+        return state.system is TRADING and state.paused_by(instrument=BTC) is None
 
     def check_books(self) -> None:
         """The fold of the journal is the living state, and nothing closed has anything outstanding or left."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attrs import evolve, frozen
 
 FILE = "data/fix_order_state_matrices.json"
@@ -122,6 +123,16 @@ a replacement down to what is executed
 < trade X 2 93 e2      | PendingReplace 12 18 98
 < replaced Y 12        | Filled 12 0 98
 
+a replacement that a fill outruns
+> new X 30
+< ack X                | New 0 30
+< trade X 10 99 e1     | PartiallyFilled 10 20 99
+> replace Y X 45
+< trade X 20 96 e2     | Filled 30 0 97
+<? replace_rejected Y  | Filled 30 0 97
+< replaced Y 45        | PartiallyFilled 30 15 97
+< trade Y 15 91 e3     | Filled 45 0 95
+
 a replacement, then a cancel
 > new X 30
 < ack X                | New 0 30
@@ -167,6 +178,13 @@ def scenarios_of(shared: Path) -> dict[str, tuple[Step, ...]]:
     """The scenarios of the file; a kind of message that is not known is a KeyError."""
     found = json.loads((shared / FILE).read_text("utf-8"))["scenarios"]
     return {scenario["id"]: tuple(_read_rows(scenario["steps"])) for scenario in found}
+
+
+def ways_in(shared: Path, name: str) -> list[Way]:
+    """The ways through a scenario of the file; skips the test where the file is missing."""
+    if not (shared / FILE).is_file():
+        pytest.skip(f"no FIX scenarios: {shared / FILE} is missing")
+    return list(ways_of(name, scenarios_of(shared)[name]))
 
 
 def unretrieved_of(shared: Path) -> list[str]:
