@@ -146,7 +146,7 @@ def test_a_reply_that_the_stream_overtook_does_not_wake_a_halted_order(halted: t
     bench.about(order, halted(**(head() | {"venue_order_id": None})))
     before = bench.order(order)
     assert kinds(bench.about(order, inputs.Ack(**head()))) == ["OrderAccepted"]
-    assert bench.order(order) == evolve(before, venue_order_id=VenueOrderId("v-o1")), "it tells the id, and nothing else"
+    assert bench.order(order) == evolve(before, venue_order_id=VenueOrderId("v-o1")), "no more"
     assert bench.about(order, inputs.Ack(**head())) == []
     assert kinds(bench.about(order, inputs.Restated(**head(), quantity=d(10)))) == ["OrderRestated"]
     assert bench.order(order).status == "new"
