@@ -80,7 +80,8 @@ class Journal:
             self.tell("O1", f"{kind} about {body['order_id']}, which this journal does not know")
             return
         was, stage = order.life, order.stage
-        if stage not in MAY[kind]:
+        overtaken = kind == "OrderReplaced" and was == "open"  # the last fills came before the replacement's answer
+        if stage not in MAY[kind] and not overtaken:
             name = "O2" if kind == "SubmitRequested" and stage != "denied" else BREACH.get(stage, "O7")
             self.tell(name, f"{kind} about {order.order_id}, which is {stage}")
         if self.row["subject"] != order.order_id or self.row["cause"] not in {None, *order.causes}:

@@ -268,10 +268,12 @@ def _over_limits(state: State, asked: Order, seq: int, limits: Limits) -> Iterat
 
 
 def confirmed_ends_are_final(one: Recorded, before: Order | None, state: State) -> Iterator[str]:
-    """O6: what the venue has closed is left only by executions and their corrections."""
+    """O6: what the venue has closed is left only by executions and their corrections; what is filled by the books, also
+    by the answer to a replacement that the last fills have overtaken."""
     after = state.orders.get(before.order_id) if before else None
     reopened = before and after and before.status in CONFIRMED and after.status in OPEN_SET
-    if before and reopened and one.event.kind not in ("FillCorrected", "FillBusted"):
+    overtaken = before is not None and before.closed_as is None and one.event.kind == "OrderReplaced"
+    if before and reopened and not overtaken and one.event.kind not in ("FillCorrected", "FillBusted"):
         yield f"O6: seq {one.seq} {one.event.kind} re-opens {before.order_id}"
 
 
