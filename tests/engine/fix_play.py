@@ -105,6 +105,7 @@ class Outcome:
     position: Decimal
     cash: Decimal
     terms: tuple[Decimal, ...]
+    pauses: tuple[str, ...]
 
 
 def played(way: Way, order: Iterable[Step]) -> Outcome:
@@ -285,6 +286,7 @@ class Play:
             state.position(BTC, TREND).quantity,
             state.balances[VENUE][CASH],
             tuple(o.quantity for o in rows),
+            tuple(pause.reason for pause in state.pauses.values()),
         )
 
     def may_trade(self) -> bool:

@@ -131,7 +131,7 @@ a replacement that a fill outruns
 < trade X 20 96 e2     | Filled 30 0 97
 <? replace_rejected Y  | Filled 30 0 97
 < replaced Y 45        | PartiallyFilled 30 15 97
-< trade Y 15 91 e3     | Filled 45 0 95
+< trade Y 10 87 e3     | PartiallyFilled 40 5 94.5
 
 a replacement, then a cancel
 > new X 30

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from tests.engine.fix_orders import orders_of
 from tests.engine.fix_play import Outcome, Play, played
@@ -24,6 +25,15 @@ TOLD_ONCE = {
     "bust": "what was executed does not disappear because a list lacks it: the balance differs",
 }  # fmt: skip
 """What a snapshot can't stand in for, and what is done instead of guessing."""
+
+
+PAUSES = {
+    "E.1.c": "until the restatement arrives, the venue's answer shows terms that the books do not have",
+    "taken back and corrected": "an execution that the list has no more arrives late, and its bust later still",
+    "a replacement that a fill outruns":
+        "all of the old quantity was executed before the answer: until that comes, more is an overfill",
+}  # fmt: skip
+"""Where a crash may end in a pause of the instrument, and why."""
 
 
 def crashed(way: Way, order: tuple[Step, ...], at: int, *, knows: int, goes_on_at: int) -> Play:
@@ -51,7 +61,9 @@ def check_late(way: Way) -> None:
     expected = played(way, way.steps)
     for at, knows in prefixes(way):
         found = crashed(way, way.steps, at, knows=knows, goes_on_at=at).outcome()
-        assert found == expected, f"{way.scenario}, {way.ending}: a crash after {at}, the venue at {knows}"
+        assert unpaused(way, found) == expected, (
+            f"{way.scenario}, {way.ending}: a crash after {at}, the venue at {knows}"
+        )
 
 
 def check_lost(way: Way) -> None:
@@ -69,10 +81,15 @@ def check_lost(way: Way) -> None:
             assert not play.may_trade(), f"{place}: it trades on"
 
 
+def unpaused(way: Way, outcome: Outcome) -> Outcome:
+    """The outcome without the pauses that are to be expected."""
+    return evolve(outcome, pauses=()) if way.scenario in PAUSES else outcome
+
+
 def essence(outcome: Outcome) -> Outcome:
     """Status, CumQty, LeavesQty, the executions that stand and the money."""
     standing = tuple(execution for execution in outcome.executions if not execution[-1])
-    return Outcome(outcome.orders, standing, outcome.position, outcome.cash, ())
+    return Outcome(outcome.orders, standing, outcome.position, outcome.cash, (), ())
 
 
 def check_restarts(way: Way) -> None:
@@ -91,7 +108,9 @@ def check_reordered(way: Way) -> None:
     for number, order in enumerate(orders_of(way)):
         at = max(1 + number % len(order), _last_opening(order))
         found = crashed(way, order, at, knows=max(step.number for step in order[:at]), goes_on_at=at).outcome()
-        assert found == expected, f"{way.scenario}, {way.ending}: {[s.place for s in order]}, a crash after {at}"
+        assert unpaused(way, found) == expected, (
+            f"{way.scenario}, {way.ending}: {[s.place for s in order]}, a crash after {at}"
+        )
 
 
 def _last_opening(order: tuple[Step, ...]) -> int:

@@ -5,24 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from tests.engine.fix_orders import ORDERS_MOST, lagging, orders_of
-from tests.engine.fix_play import played
+from tests.engine.fix_play import Play, played
 from tests.engine.fix_scenarios import PLAYED, REPLIES, STREAM, Way, own_scenarios, ways_in, ways_of
 
 OWN = own_scenarios()
+
+PAUSES = {
+    "a replacement that a fill outruns":
+        "all of the old quantity was executed before the answer: until that comes, more is an overfill",
+}  # fmt: skip
+"""Where one of the orders pauses the instrument, and why."""
+
+EXECUTIONS = ("trade", "correct", "bust")
 
 
 def check_orders(way: Way) -> None:
     """Every order in which the messages may arrive ends as the scenario does."""
     expected = played(way, way.steps)
     for order in orders_of(way):
-        assert played(way, order) == expected, f"{way.scenario}, {way.ending}: {[step.place for step in order]}"
+        found = played(way, order)
+        found = evolve(found, pauses=()) if way.scenario in PAUSES else found
+        assert found == expected, f"{way.scenario}, {way.ending}: {[step.place for step in order]}"
 
 
 def check_copies(way: Way) -> None:
     """What is told twice counts once, at whatever distance."""
     expected = played(way, way.steps)
+    play = Play(way)
+    for step in way.steps:
+        play.take(step)
+        if step.what in EXECUTIONS:
+            assert play.world.tell(play.report(step)) == [], f"{way.scenario}, {way.ending}: {step} is known"
     for lag in range(len(way.steps) + 1):
         assert played(way, lagging(way, lag)) == expected, f"{way.scenario}, {way.ending}: a copy {lag} behind"
 
