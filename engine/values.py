@@ -6,8 +6,7 @@ Money, prices and quantities are `Decimal`, made from strings or ints; a float i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -16,10 +15,13 @@ from decimal import (
     FloatOperation,
     InvalidOperation,
     Overflow,
+    getcontext,
     localcontext,
+    setcontext,
 )
 from enum import StrEnum
-from typing import NewType
+from functools import wraps
+from typing import NewType, ParamSpec, TypeVar
 
 VenueName = NewType("VenueName", str)
 InstrumentName = NewType("InstrumentName", str)
@@ -132,11 +134,37 @@ class Liquidity(StrEnum):
     UNKNOWN = "unknown"
 
 
-@contextmanager
-def exact_arithmetic() -> Iterator[None]:
-    """The one decimal context of decide, apply and every fold; entered anew because user code may change it."""
-    with localcontext(EXACT):
-        yield
+Told = ParamSpec("Told")
+Made = TypeVar("Made")
+
+
+class _Exactly:
+    """Entered several times for each record of a tape; a generator in its place takes three times as long."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = getcontext()
+        setcontext(EXACT.copy())
+
+    def __exit__(self, *raised: object) -> None:
+        setcontext(self._before)
+
+    def __call__(self, function: Callable[Told, Made]) -> Callable[Told, Made]:
+        @wraps(function)
+        def exactly(*args: Told.args, **kwargs: Told.kwargs) -> Made:
+            with localcontext(EXACT):
+                return function(*args, **kwargs)
+
+        return exactly
+
+
+def exact_arithmetic() -> _Exactly:
+    """The one decimal context of decide, apply and every fold; entered anew because user code may change it.
+
+    It stands in a `with`, or as a decorator over a function.
+    """
+    return _Exactly()
 
 
 def exact(value: str | int | Decimal) -> Decimal:
