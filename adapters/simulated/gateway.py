@@ -144,10 +144,14 @@ class Gateway:
 
     def next_ns(self) -> int | None:
         """When something happens next; None where nothing does by itself."""
-        times = [heap[0][0] for heap in (self._arrivals, self._outgoing) if heap]
-        times += [line.held_until_ns for line in self._lines.values() if line.held is not None]
-        market_ns = self._exchange.next_ns
-        return min(times if market_ns is None else [*times, market_ns], default=None)
+        next_ns = self._exchange.next_ns
+        for heap in (self._arrivals, self._outgoing):
+            if heap and (next_ns is None or heap[0][0] < next_ns):
+                next_ns = heap[0][0]
+        for line in self._lines.values():
+            if line.held is not None and (next_ns is None or line.held_until_ns < next_ns):
+                next_ns = line.held_until_ns
+        return next_ns
 
     # --- requests -----------------------------------------------------------------------------------------------
 
@@ -221,16 +225,19 @@ class Gateway:
     def _tell(self, told: list[Told]) -> None:
         """Everyone who said hello is told; a frame has one fate for all of them."""
         for at_ns, frame in told:
-            fate = self._fate(_kind_of(frame), frame)
+            fate = _FINE if self._is_faultless else self._fate(_kind_of(frame), frame)
             if fate.drop and not fate.disconnect:
                 continue
+            symbol = frame.instrument if isinstance(frame, _MARKET_FRAMES) else None
             for connection, line in self._lines.items():
-                if line.is_told and (not isinstance(frame, _MARKET_FRAMES) or frame.instrument in line.symbols):
-                    self._stream(connection, line, at_ns, frame, fate)
+                if line.is_told and (symbol is None or symbol in line.symbols):
+                    self._stream(connection, line, at_ns, frame, fate, is_market=symbol is not None)
 
-    def _stream(self, connection: int, line: _Line, at_ns: int, frame: wire.Frame, fate: Fate) -> None:
+    def _stream(
+        self, connection: int, line: _Line, at_ns: int, frame: wire.Frame, fate: Fate, *, is_market: bool
+    ) -> None:
         at_ns += self._latency_ns + fate.delay_ns
-        if isinstance(frame, _MARKET_FRAMES):
+        if is_market:
             at_ns += self._faults.lag_ns
         else:
             # A stream is one line: what is behind a delayed frame waits too.
@@ -243,7 +250,7 @@ class Gateway:
             return
         for _ in range(1 + fate.duplicate):
             self._put(at_ns, connection, None, frame)
-        if not isinstance(frame, _MARKET_FRAMES):
+        if not is_market:
             self._release(connection, line, at_ns)
 
     def _release(self, connection: int, line: _Line, at_ns: int) -> None:

@@ -49,6 +49,8 @@ class InFlight:
 
     def due_ns(self) -> int | None:
         """When the next one times out."""
+        if not self._due:
+            return None
         with self._lock:
             return next(iter(self._due.values()), None)
 

@@ -147,16 +147,16 @@ class TapeMarket:
             streams.append(_with_swings(played) if display.has_bars_only else played)
         self._records = merge(*streams, key=lambda record: record[0])
         self._next = next(self._records, None)
-        self._started = TapeStarted(tape=name, first_ns=self._next[0] if self._next else 0, started_ns=0)
+        self._start(TapeStarted(tape=name, first_ns=self._next[0] if self._next else 0, started_ns=0))
         self._played = self._bad = 0
 
     def begin(self, at_ns: int, now_ns: int, tape: TapeStarted | None, steps: int) -> TapeStarted | None:
         if tape is None or tape.tape != self._name:
             # A moment later, so that the first record is not one of those that were played before.
             started_ns = self._started.first_ns if self._is_as_recorded else now_ns + 1
-            self._started = evolve(self._started, started_ns=started_ns)
+            self._start(evolve(self._started, started_ns=started_ns))
             return self._started
-        self._started = tape
+        self._start(tape)
         for _ in range(steps if self._is_by_hand else 0):
             self.step(at_ns)
         self.seek(at_ns)
@@ -168,15 +168,13 @@ class TapeMarket:
         return self._started.first_ns
 
     def next_ns(self) -> int | None:
-        if self._next is None or self._is_by_hand:
-            return None
-        return self._started.started_ns + self._scaled(self._next[0] - self._started.first_ns)
+        return self._next_ns  # kept, because it is asked for several times for each record
 
     def play(self) -> Instant:
-        at_ns = self.next_ns()
+        at_ns = self._next_ns
         assert at_ns is not None, "nothing is left to be played"
         seen: list[tuple[str, Seen]] = []
-        while self._next is not None and self.next_ns() == at_ns:
+        while self._next_ns == at_ns:
             seen.append(self._take(at_ns))
         return _instant(at_ns, seen)
 
@@ -211,6 +209,15 @@ class TapeMarket:
     def status(self, at_ns: int) -> Status:
         return Status(at_ns=at_ns, records=self._played, bad_lines=self._bad, tape_ended=self._next is None)
 
+    def _start(self, started: TapeStarted) -> None:
+        self._started = started
+        self._next_ns = self._time_of_next()
+
+    def _time_of_next(self) -> int | None:
+        if self._next is None or self._is_by_hand:
+            return None
+        return self._started.started_ns + self._scaled(self._next[0] - self._started.first_ns)
+
     def _scaled(self, span_ns: int) -> int:
         return span_ns * self._slower // self._faster
 
@@ -218,6 +225,7 @@ class TapeMarket:
         assert self._next is not None
         record_ns, symbol, item = self._next
         self._next = next(self._records, None)
+        self._next_ns = self._time_of_next()
         if isinstance(item, BadLine):
             self._bad += 1
             self.census[symbol].count_bad(item)
@@ -254,6 +262,11 @@ class TapeMarket:
 
 
 def _instant(at_ns: int, seen: list[tuple[str, Seen]]) -> Instant:
+    if len(seen) == 1:  # as nearly always
+        symbol, one = seen[0]
+        return Instant(
+            at_ns, one.frames, one.prints, (symbol,) if one.is_changed else (), (symbol,) if one.has_swung else ()
+        )
     return Instant(
         at_ns,
         frames=tuple(frame for _, each in seen for frame in each.frames),

@@ -143,11 +143,11 @@ class SimulatedVenue:
     def turn(self, wait_seconds: float = 0) -> bool:
         """One round: the connection, the timeouts, one waiting request. The thread's work, or a simulation's, which
         has no thread and turns until there is nothing left to send (False)."""
+        if not wait_seconds and self._queue.empty() and self._clock() < self.due_ns():
+            return False
         self._keep_connected(self._clock())
         for request in self._in_flight.take_due(self._clock()):
             self._tell(self._translator.unanswered(request, "timeout"))
-        if not wait_seconds and self._queue.empty():
-            return False
         try:
             waiting = self._queue.get(timeout=wait_seconds) if wait_seconds else self._queue.get_nowait()
         except Empty:

@@ -100,7 +100,9 @@ class VirtualFloor:
 
     def turn(self) -> bool:
         """Deliver what has come out by now; False if nothing has."""
-        given_up = [c for c, (until_ns, _is_deaf) in self._half_open.items() if until_ns <= self.clock.now]
+        given_up: list[int] = []
+        if self._half_open:
+            given_up = [c for c, (until_ns, _is_deaf) in self._half_open.items() if until_ns <= self.clock.now]
         for connection in given_up:
             self._cut(connection, "keepalive timeout")
         if self.gateway is None:
@@ -118,8 +120,10 @@ class VirtualFloor:
 
     def next_ns(self) -> int | None:
         """When something comes out next."""
-        times = [until_ns for until_ns, _is_deaf in self._half_open.values()]
         gateway_ns = None if self.gateway is None else self.gateway.next_ns()
+        if not self._half_open:
+            return gateway_ns
+        times = [until_ns for until_ns, _is_deaf in self._half_open.values()]
         return min(times if gateway_ns is None else [*times, gateway_ns], default=None)
 
     def _cut(self, connection: int, cause: str) -> None:

@@ -115,8 +115,11 @@ class Engine:
 
     def next_ns(self) -> int | None:
         """When in the world it has something to do by itself."""
-        times = [self._due_ns, *(venue.inner.due_ns() for venue in self.venues.values())]
-        due_ns = min((at_ns for at_ns in times if at_ns is not None), default=None)
+        due_ns = self._due_ns
+        for venue in self.venues.values():
+            venue_ns = venue.inner.due_ns()
+            if due_ns is None or venue_ns < due_ns:
+                due_ns = venue_ns
         return None if due_ns is None else self.clock.in_the_world(due_ns)
 
     def jump(self, by_ns: int) -> None:
