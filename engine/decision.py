@@ -29,6 +29,7 @@ from engine.system_decision import (
     complete_start,
     connect_venue,
     due_ns,
+    is_at_rest,
     lose_venue,
     measure_clock,
     measure_disk,
@@ -52,9 +53,10 @@ def decide(state: State, market: Market, desk: Desk, seen: inputs.Input, now_ns:
     yield from _keep_orders(state, market, seen, now_ns)
     yield from watch_limits(state, market, seen, now_ns)
     yield from watch_refusals(state, seen)
-    yield from settle_venue_pauses(state)
-    yield from move_system(state, now_ns)
-    yield from verify_kill(state, seen, now_ns)
+    if not is_at_rest(state):  # nearly always it is, and the loop below is run for each input
+        yield from settle_venue_pauses(state)
+        yield from move_system(state, now_ns)
+        yield from verify_kill(state, seen, now_ns)
     yield from _ask(state, market, desk, seen, bars, now_ns)
 
 
@@ -145,12 +147,27 @@ def finish(state: State, desk: Desk, now_ns: int) -> Iterator[Event]:
 
 def next_due_ns(state: State, market: Market, desk: Desk) -> int | None:
     """When the next `TimePassed` has something to do; computed, so that there are no timers to lose."""
-    found = (
-        due_ns(state), market.next_bar_ns(), strategies_due_ns(state, desk), _archive_due_ns(state),
-        held_due_ns(state),
-        min((silent_ns for _venue, silent_ns in _silences(state, market)), default=None),
-    )  # fmt: skip
-    return min((ns for ns in found if ns is not None), default=None)
+    return earliest(state_due_ns(state), seen_due_ns(state, market, desk))
+
+
+def state_due_ns(state: State) -> int | None:
+    """The part of `next_due_ns` that follows from State alone: it stays until the next event."""
+    return earliest(due_ns(state), _archive_due_ns(state), held_due_ns(state))
+
+
+def seen_due_ns(state: State, market: Market, desk: Desk) -> int | None:
+    """The part of `next_due_ns` that moves with every input, events or not."""
+    silent_ns = min((silent_ns for _venue, silent_ns in _silences(state, market)), default=None)
+    return earliest(market.next_bar_ns(), strategies_due_ns(state, desk), silent_ns)
+
+
+def earliest(*times_ns: int | None) -> int | None:
+    """The first of some times; None where there is none."""
+    found: int | None = None
+    for at_ns in times_ns:
+        if at_ns is not None and (found is None or at_ns < found):
+            found = at_ns
+    return found
 
 
 def _silences(state: State, market: Market) -> Iterator[tuple[VenueName, int]]:

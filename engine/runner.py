@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from attrs import define
 
 from engine.codec import digest, encode
-from engine.decision import decide, finish, next_due_ns
+from engine.decision import decide, earliest, finish, seen_due_ns, state_due_ns
 from engine.desk import Desk
 from engine.events import Event, StateDigested
 from engine.fold import FOLD_VERSION, apply, cause_of
@@ -101,6 +101,7 @@ class Runner:
         self._recalls: list[RecallOrder] = []
         self._made: list[Recorded] = []
         self._requests: list[Request] = []
+        self._state_due: tuple[int, int | None] | None = None
 
     def step(self, longest_wait_ns: int = WAIT_LONGEST_NS) -> None:
         """Take what waits, or what is due, and do it to its end."""
@@ -120,7 +121,9 @@ class Runner:
 
     def due_ns(self) -> int | None:
         """When there is something to do without any input."""
-        return next_due_ns(self.state, self.market, self.desk)
+        if self._state_due is None or self._state_due[0] != self.state.seq:  # only an event changes State
+            self._state_due = self.state.seq, state_due_ns(self.state)
+        return earliest(self._state_due[1], seen_due_ns(self.state, self.market, self.desk))
 
     def stop(self, reason: str) -> str:
         """The clean end of a run: memories, then the last event; gives the digest that it journals."""

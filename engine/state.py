@@ -212,6 +212,8 @@ class State:
 
     def paused_by(self, *, venue: str = "", instrument: str = "", strategy: str = "") -> Pause | None:
         """The first pause that covers all of the given, in the order in which they began."""
+        if not self.pauses:
+            return None
         covered = {Scope.ALL: "", Scope.VENUE: venue, Scope.INSTRUMENT: instrument, Scope.STRATEGY: strategy}
         for pause in self.pauses.values():
             if pause.scope is Scope.ALL or (covered[pause.scope] and covered[pause.scope] == pause.subject):

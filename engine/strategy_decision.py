@@ -37,13 +37,16 @@ def ask_strategies(
     """Tell what has happened, then show what is new, to every strategy that may be asked now."""
     for seat in desk.seats.values():
         if _may_be_asked(state, seat):
-            yield from _start(state, market, desk, seat, now_ns)
-            yield from _tell_facts(state, market, desk, seat, now_ns)
+            if not seat.started:
+                yield from _start(state, market, desk, seat, now_ns)
+            if state.strategies[seat.name].untold:
+                yield from _tell_facts(state, market, desk, seat, now_ns)
             for callback, argument in _news(state, market, seat, seen, bars, now_ns):
                 yield from _ask(state, market, desk, seat, now_ns, callback, *argument)
         else:
             seat.waiting.clear()  # what came while nobody may be asked is old by then
-        yield from save_memory(state, desk, seat, now_ns)
+        if seat.unsaved_since_ns:
+            yield from save_memory(state, desk, seat, now_ns)
 
 
 def adopt_settings(state: State, settings: Settings) -> Iterator[Event]:
@@ -86,11 +89,10 @@ def _may_be_asked(state: State, seat: Seat) -> bool:
 
 
 def _start(state: State, market: Market, desk: Desk, seat: Seat, now_ns: int) -> Iterator[Event]:
-    if not seat.started:
-        seat.started, seat.timer_ns = True, now_ns
-        yield from _ask(state, market, desk, seat, now_ns, "on_start")
-        if seat.started:  # else it failed, and a new instance will be started
-            seat.strategy.seal()
+    seat.started, seat.timer_ns = True, now_ns
+    yield from _ask(state, market, desk, seat, now_ns, "on_start")
+    if seat.started:  # else it failed, and a new instance will be started
+        seat.strategy.seal()
 
 
 def _tell_facts(state: State, market: Market, desk: Desk, seat: Seat, now_ns: int) -> Iterator[Event]:
@@ -129,7 +131,8 @@ def _news(
             yield "on_bar", (bar,)
     trigger = TRIGGERS.get(type(seen))
     if (
-        trigger in settings.evaluate.triggers
+        trigger is not None
+        and trigger in settings.evaluate.triggers
         and isinstance(seen, MarketData)
         and seen.instrument in settings.instruments
     ):
@@ -171,6 +174,8 @@ def _is_timer_due(settings: StrategySettings, seat: Seat, now_ns: int) -> bool:
 def timer_due_ns(settings: StrategySettings, seat: Seat) -> int | None:
     """When `on_timer` is next: after the interval, or at one of the times of the day (UTC)."""
     evaluate = settings.evaluate
+    if evaluate.every_ns is None and not evaluate.at:
+        return None
     found = [] if evaluate.every_ns is None else [seat.timer_ns + evaluate.every_ns]
     found += [next_time_ns(written, seat.timer_ns) for written in evaluate.at]
     return min(found, default=None)

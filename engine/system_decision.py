@@ -274,6 +274,13 @@ def probe_due_ns(state: State, order: Order) -> int:
 # --- the system's own moves -------------------------------------------------------------------------------------
 
 
+def is_at_rest(state: State) -> bool:
+    """Does it trade, with every venue ready, nothing paused and no kill to be done? Then no move follows from that."""
+    if state.system is not TRADING or state.pauses or not state.kill_verified:
+        return False
+    return all(venue.state is VenueState.READY for _name, venue in state.used_venues())
+
+
 def move_system(state: State, now_ns: int) -> Iterator[Event]:
     """The moves that follow from what is true now, until there is none left."""
     while True:
