@@ -17,7 +17,7 @@ from engine.events import Event
 from engine.inputs import Quote
 from engine.instructions import Bracket, Leg, Oco, Role
 from engine.market import Market
-from engine.order import IN_DOUBT, INTENT, REPLACE, Order, Pending
+from engine.order import IN_DOUBT, INTENT, REPLACE, Order, Pending, revised
 from engine.order_decision import CancelAsked, decide_order
 from engine.order_effects import SAY_AGAIN_NS, surprise
 from engine.pricing import far_side, misses_bounds, place_near, price_bound, trailed, worst_price
@@ -75,7 +75,7 @@ def _treat_intent(
 ) -> Iterator[Event]:
     if intent.key is not None and f"{name}/{intent.key}" in state.keys:
         return  # the same key twice is the same order
-    order = evolve(_ordered(state, market, name, intent, now_ns), strategy_hash=desk.hash_of(state, name))
+    order = revised(_ordered(state, market, name, intent, now_ns), strategy_hash=desk.hash_of(state, name))
     legs = _legs(state, intent, order)
     verdict = _judge_intent(state, market, order, legs, now_ns)
     said_key = f"denied/{name}/{intent.instrument}/{verdict.reason if isinstance(verdict, Denied) else ''}"
@@ -146,7 +146,7 @@ def _ordered(state: State, market: Market, name: StrategyName, intent: Intent, n
     quote = market.quotes.get(intent.instrument)
     if instrument is None:
         return order
-    order = evolve(order, good_till_ns=_good_till_ns(state, order, now_ns))
+    order = revised(order, good_till_ns=_good_till_ns(state, order, now_ns))
     return order if quote is None else _priced(state, order, quote)
 
 

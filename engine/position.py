@@ -64,8 +64,11 @@ def execute(position: Position, side: Side, quantity: Decimal, price: Decimal) -
 
 def combine(held: Iterable[Position]) -> Position:
     """The sum of positions of one instrument: an account's, over all of its strategies."""
+    positions = tuple(held)
+    if len(positions) == 1:
+        return positions[0]  # as nearly always: one strategy is all that trades the instrument
     total = Position()
-    for position in held:
+    for position in positions:
         fees = dict(total.fees)
         for asset, fee in position.fees.items():
             fees[asset] = plain(EXACT.add(fees.get(asset, ZERO), fee))

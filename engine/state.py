@@ -208,7 +208,7 @@ class State:
     def position(self, instrument: InstrumentName, strategy: StrategyName | None = None) -> Position:
         """A strategy's position, or with None the account's: the sum over all of them."""
         held = self.positions.get(instrument, {})
-        return held.get(strategy, Position()) if strategy is not None else combine(held.values())
+        return (held.get(strategy) or Position()) if strategy is not None else combine(held.values())
 
     def paused_by(self, *, venue: str = "", instrument: str = "", strategy: str = "") -> Pause | None:
         """The first pause that covers all of the given, in the order in which they began."""

@@ -361,6 +361,9 @@ class _Envelope:
     body: msgspec.Raw
 
 
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
 def canonical(value: Any) -> str:
     """A value's JSON with sorted keys and decimals as plain strings, so that equal values have equal bytes.
 
@@ -369,7 +372,10 @@ def canonical(value: Any) -> str:
     >>> canonical(Status(at_ns=1))
     '{"at_ns":1,"bad_lines":0,"records":0,"tape_ended":false}'
     """
-    return msgspec.json.encode(attrs.asdict(value, value_serializer=_write), order="sorted").decode()
+    text = _ENCODER.encode(value).decode()
+    if "E-" in text or "E+" in text:  # a decimal with an exponent, or a word like one
+        return _ENCODER.encode(attrs.asdict(value, value_serializer=_write)).decode()
+    return text
 
 
 def _write(_: Any, __: Any, value: Any) -> Any:
