@@ -157,8 +157,8 @@ def state_due_ns(state: State) -> int | None:
 
 def seen_due_ns(state: State, market: Market, desk: Desk) -> int | None:
     """The part of `next_due_ns` that moves with every input, events or not."""
-    silent_ns = min((silent_ns for _venue, silent_ns in _silences(state, market)), default=None)
-    return earliest(market.next_bar_ns(), strategies_due_ns(state, desk), silent_ns)
+    silences_ns = [silent_ns for _venue, silent_ns in _silences(state, market)]
+    return earliest(market.next_bar_ns(), strategies_due_ns(state, desk), *silences_ns)
 
 
 def earliest(*times_ns: int | None) -> int | None:

@@ -278,7 +278,11 @@ def is_at_rest(state: State) -> bool:
     """Does it trade, with every venue ready, nothing paused and no kill to be done? Then no move follows from that."""
     if state.system is not TRADING or state.pauses or not state.kill_verified:
         return False
-    return all(venue.state is VenueState.READY for _name, venue in state.used_venues())
+    for name in state.settings.venues:  # those without a venue in State are not in use yet
+        venue = state.venues.get(name)
+        if venue is not None and venue.state is not VenueState.READY:
+            return False
+    return True
 
 
 def move_system(state: State, now_ns: int) -> Iterator[Event]:

@@ -12,7 +12,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
 from json.encoder import encode_basestring
+from operator import lt
 
 from journal.entry import Draft, Entry
 from journal.errors import JournalDamaged
@@ -76,14 +78,13 @@ def _refuse(text: str) -> None:
     raise ValueError(f"a number {text}: write decimals as strings")
 
 
-def _take_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    taken = dict(pairs)
-    if len(taken) != len(pairs) or list(taken) != sorted(taken):
-        raise ValueError(f"the keys {[key for key, _ in pairs]} are not sorted and distinct")
-    return taken
+def _check_object(pairs: list[tuple[str, object]]) -> None:
+    keys = [key for key, _ in pairs]
+    if not all(map(lt, keys, islice(keys, 1, None))):
+        raise ValueError(f"the keys {keys} are not sorted and distinct")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_take_object, parse_float=_refuse, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(object_pairs_hook=_check_object, parse_float=_refuse, parse_constant=_refuse)
 
 
 def link(drafts: Sequence[Draft], seq: int, previous: bytes, epoch: int) -> list[Entry]:

@@ -14,6 +14,7 @@ from adapters.simulated.opening import OpenedMarket, open_market
 from adapters.simulated.options import SimulatedOptions
 from adapters.simulated.playback import AS_RECORDED, TapeMarket
 from adapters.tape import Census
+from engine.decision import earliest
 from engine.inputs import Action, OperatorCommand
 from engine.settings import Mode, Reconcile, Settings, StrategySettings
 from engine.state import State
@@ -223,8 +224,7 @@ class Session:
         return last_ns
 
     def _market_ns(self) -> int | None:
-        times = [market.next_ns() for market in self._markets.values()]
-        return min((at_ns for at_ns in times if at_ns is not None), default=None)
+        return earliest(*[market.next_ns() for market in self._markets.values()])
 
     def _settling_ns(self) -> int:
         """In so much time an answer to the last record's answer is there."""
@@ -243,12 +243,8 @@ class Session:
             self._tell(sum(market.status(clock.now).records for market in self._markets.values()), clock.now)
 
     def _next_ns(self, end_ns: int) -> int:
-        engine_ns = self.engine.next_ns()
-        next_ns = end_ns if engine_ns is None else min(engine_ns, end_ns)
-        for floor in self.floors.values():
-            floor_ns = floor.next_ns()
-            if floor_ns is not None and floor_ns < next_ns:
-                next_ns = floor_ns
+        next_ns = earliest(end_ns, self.engine.next_ns(), *[floor.next_ns() for floor in self.floors.values()])
+        assert next_ns is not None, "there is an end"
         return next_ns
 
     def _turn(self) -> None:
