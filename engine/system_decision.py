@@ -275,8 +275,8 @@ def probe_due_ns(state: State, order: Order) -> int:
 
 
 def is_at_rest(state: State) -> bool:
-    """Does it trade, with every venue ready, nothing paused and no kill to be done? Then no move follows from that."""
-    if state.system is not TRADING or state.pauses or not state.kill_verified:
+    """Does it trade, with every venue ready and nothing paused (a kill is a pause too)? Then it has no move."""
+    if state.system is not TRADING or state.pauses:
         return False
     for name in state.settings.venues:  # those without a venue in State are not in use yet
         venue = state.venues.get(name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +92,17 @@ def test_every_message_survives_its_text(message: wire.Message, number: int | No
     text = wire.encode(message, number)
     assert wire.decode(text) == (number, message)
     assert wire.encode(wire.decode(text)[1], number) == text
+
+
+@given(messages)
+def test_a_text_is_that_of_plain_values(message: wire.Message) -> None:
+    """Whatever the encoder makes of classes: sorted keys, and decimals that no reader has to know exponents for."""
+    told = attrs.asdict(message, value_serializer=lambda _, __, value: plainly(value))
+    assert wire.canonical(message) == json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def plainly(value: object) -> object:
+    return format(value, "f") if isinstance(value, Decimal) else value
 
 
 @pytest.mark.parametrize(
