@@ -42,7 +42,7 @@ prove: $(READY) ## kill, cut, flip and lose everything, by seeds, and look at wh
 mutants: $(READY) ## break the build on purpose, once in each way, and see who notices
 	@$(BIN)/python -m tools.proof.mutants $(ARGS)
 
-bench: $(READY) ## measure
+bench: $(READY) ## measure, the backtest beside its peers (ARGS=backtest for that alone); they get environments in .bench
 	@$(BIN)/python -m tools.bench $(ARGS)
 
 update: ## renew the lock with the newest versions
@@ -52,7 +52,7 @@ audit: $(READY) ## name known vulnerabilities of the locked packages
 	@$(BIN)/python .ci/audit.py $(LOCK)
 
 clean: ## remove what the other targets made, the demo and its journal excepted
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(READY): $(BIN)/python $(LOCK) pyproject.toml

@@ -11,6 +11,7 @@ import click
 from attrs import asdict, frozen
 from rich.console import Console
 
+from tools.bench.backtest import measure_backtest
 from tools.bench.commits import measure_decision, measure_group
 from tools.bench.ground import Ground, survey, workplace
 from tools.bench.hour import measure_memory
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "start": Benchmark(measure_start, on_disk=True),
     "memory": Benchmark(measure_memory, on_disk=False),
     "transition": Benchmark(measure_transition, on_disk=False),
+    "backtest": Benchmark(measure_backtest, on_disk=False),
 }
 
 

@@ -38,7 +38,7 @@ def take_turns(subjects: Mapping[str, Call], rounds: int, warm_up: int = 1) -> d
     taken: dict[str, list[int]] = {name: [] for name in names}
     with _own_garbage_aside():
         for number in range(warm_up + rounds):
-            for name in _turned(names, number):
+            for name in turned(names, number):
                 spent_ns = spend(subjects[name])
                 if number >= warm_up:
                     taken[name].append(spent_ns)
@@ -52,7 +52,8 @@ def spend(call: Call) -> int:
     return time.perf_counter_ns() - began_ns
 
 
-def _turned(names: Sequence[str], by: int) -> Sequence[str]:
+def turned(names: Sequence[str], by: int) -> Sequence[str]:
+    """The names, begun with another in each round."""
     first = by % len(names)
     return [*names[first:], *names[:first]]
 
