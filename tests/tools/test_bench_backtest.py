@@ -30,7 +30,7 @@ def told(
     decided: tuple[int, ...] = WANTED, *, bars: int = BARS, fills: int | None = None, taken_ns: int = 10**9
 ) -> Told:
     """What a run that did the task tells, with orders."""
-    return Told("1.0", bars, decided, len(decided) if fills is None else fills, taken_ns, 0, 10**7, 2 * 10**7)
+    return Told("1.0", bars, decided, len(decided) if fills is None else fills, taken_ns, 0, taken_ns, 10**7, 2 * 10**7)
 
 
 def subject(name: str, *trading: Told, plain: Told | None = None) -> Subject:
@@ -105,8 +105,12 @@ def test_a_difference_is_named(found: Subject, words: str) -> None:
 
 
 def test_what_an_order_costs_is_the_difference() -> None:
-    found = subject("peer", told(taken_ns=4_003_000), plain=told((), taken_ns=4_000_000))
+    plain = told((), taken_ns=4_000_000)
+    slow = told(taken_ns=9_000_000)
+    found = subject("peer", told(taken_ns=4_003_000), slow, told(taken_ns=4_000_000), plain=plain)
     assert found.order_us == 1.0
+    assert found.spread == 9_000_000 / 4_003_000
+    assert found.waiting == 1
 
 
 # --- the sheet
