@@ -5,6 +5,7 @@ one at once, so that what is decided next sees it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from engine import events, inputs
 from engine.bars import Bar
@@ -189,7 +190,7 @@ def _note_silence(state: State, market: Market, now_ns: int) -> Iterator[Event]:
 def _archive(state: State, now_ns: int) -> Iterator[Event]:
     """Closed orders leave State once they are old, or too many."""
     orders = state.settings.orders
-    for order_id, closed_ns in list(_archivable(state))[:ARCHIVED_AT_ONCE]:
+    for order_id, closed_ns in list(islice(_archivable(state), ARCHIVED_AT_ONCE)):
         too_many = len(state.closed_ids) > orders.closed_kept_most
         if not too_many and now_ns < closed_ns + orders.closed_kept_ns:
             return

@@ -67,7 +67,12 @@ class Inbox:
         while self._reports and len(taken) < limit:
             taken.append(self._reports.popleft())
         while self._trades and len(taken) < limit:
-            taken.append(self._trades.popleft())
+            seen = self._trades.popleft()
+            if isinstance(seen, Candle) and seen.instrument in self._quotes:
+                taken.append(
+                    self._quotes.pop(seen.instrument)
+                )  # the quote of its close: who is asked on the bar sees it
+            taken.append(seen)
         while self._quotes and len(taken) < limit:
             taken.append(self._quotes.pop(next(iter(self._quotes))))
         return taken

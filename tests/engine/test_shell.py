@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from engine import codec, events, inputs
 from engine.codec import KINDS, UnknownEvent, decode, decode_state, encode, encode_state
 from engine.inbox import Inbox
-from engine.inputs import Action, Quote, TradeTick, VenueLost
+from engine.inputs import Action, Candle, Quote, TradeTick, VenueLost
 from engine.outbox import CancelOrder, QueryOrder, ReplaceOrder, SubmitOrder, TakeSnapshot
 from engine.ports import Draft
 from engine.runner import Died, SendGate
@@ -310,3 +310,13 @@ def test_a_snapshot_keeps_the_order_of_orders() -> None:
     again = decode_state(encode_state(world.state))
     assert list(again.open_ids) == list(world.state.open_ids) != sorted(world.state.open_ids)
     assert list(again.orders) == list(world.state.orders)
+
+
+def test_who_is_asked_on_a_finished_bar_sees_the_quote_of_its_close() -> None:
+    inbox = Inbox()
+    candle = Candle(BTC, d(1), d(2), d(1), d(2), d(9), T0_NS - 60, T0_NS, T0_NS)
+    inbox.deliver(candle)
+    inbox.deliver(Quote(BTC, d(2), d(1), d(3), d(1), T0_NS))
+    assert [type(seen) for seen in inbox.take(9, 0)] == [Quote, Candle]
+    inbox.deliver(candle)
+    assert inbox.take(9, 0) == [candle]
