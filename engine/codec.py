@@ -6,7 +6,6 @@ than not to trade.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from hashlib import sha256
@@ -53,7 +52,6 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
 """(kind, version) → the body as the next version would have written it. Pure; released ones never change."""
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
-_EXPONENT = re.compile(r'(?<!\\)"(-?\d+(?:\.\d+)?E-\d+)"')
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in KINDS.items()}
 _STATE_DECODER = msgspec.json.Decoder(State)
 
@@ -96,7 +94,13 @@ def encode(recorded: Recorded) -> Draft:
 def canonical(value: Any) -> str:
     """A value as the one JSON text that is stored: keys sorted, decimals in plain notation however small."""
     text = _ENCODER.encode(value).decode()
-    return _EXPONENT.sub(lambda found: f'"{Decimal(found[1]):f}"', text) if "E-" in text else text
+    if "E-" not in text:  # neither a decimal with an exponent nor a word like one
+        return text
+    return _ENCODER.encode(attrs.asdict(value, value_serializer=_written)).decode()
+
+
+def _written(_owner: Any, _field: Any, value: Any) -> Any:
+    return format(value, "f") if isinstance(value, Decimal) else value
 
 
 def decode(stored: Stored) -> Recorded:

@@ -26,6 +26,7 @@ from engine.strategy import Context, Intent
 from engine.values import (
     SECOND_NS,
     ClientOrderId,
+    ExecId,
     InstrumentName,
     OrderId,
     OrderType,
@@ -320,3 +321,15 @@ def test_who_is_asked_on_a_finished_bar_sees_the_quote_of_its_close() -> None:
     assert [type(seen) for seen in inbox.take(9, 0)] == [Quote, Candle]
     inbox.deliver(candle)
     assert inbox.take(9, 0) == [candle]
+
+
+@pytest.mark.parametrize("word", ["0E-0", "1E-7", "2.50E-3"])
+def test_a_word_that_looks_like_a_small_number_stays_as_it_is(word: str) -> None:
+    denied = events.OrderDenied(order_id=OrderId("o"), reason=word, numbers={"limit": word})
+    assert decode(stored(encode(Recorded(1, T0_NS, denied)))).event == denied
+    tiny = events.FillCorrected(
+        order_id=OrderId("o"), venue=SIM, instrument=BTC, exec_id=ExecId(word), quantity=d("0.0000001"), price=d("1E-8")
+    )
+    body = encode(Recorded(1, T0_NS, tiny)).body
+    assert f'"exec_id":"{word}"' in body
+    assert '"price":"0.00000001","quantity":"0.0000001"' in body
