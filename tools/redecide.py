@@ -56,8 +56,8 @@ class Redecided:
 
     @property
     def is_same(self) -> bool:
-        """Does today's code decide as the journal says?"""
-        return self.difference is None
+        """Does today's code decide as the journal says? Of nothing nobody can say that."""
+        return self.difference is None and self.inputs > 0
 
     def row(self) -> Row:
         """`redecide --json`."""
@@ -81,7 +81,7 @@ class Redecision:
             lines = read_tape(self._directory)
             taken = next(lines, None)
             self._skip(entries, taken.seq if taken is not None else None)
-            while taken is not None and self.result.is_same:
+            while taken is not None and self.result.difference is None:
                 following = next(lines, None)
                 told = entries.until(following.seq if following is not None else None)
                 self._decide(taken, told, is_last=following is None or isinstance(following.seen, inputs.ProcessBegan))
@@ -111,7 +111,7 @@ class Redecision:
         known = _known(told, own) if is_last else len(told)
         self._take(told[:known])
         self._compare(taken, told[:known], own)
-        if known < len(told) and self.result.is_same:
+        if known < len(told) and self.result.difference is None:
             self.result.gaps.append((told[known].seq, told[-1].seq))
             self._take(told[known:])
             self._follow()
@@ -227,6 +227,7 @@ def _lines(found: Redecided) -> Iterator[str]:
     counted = f"{count(found.inputs, 'input')}, {count(found.events, 'event')}, {count(found.intents, 'intent')}"
     if not found.inputs:
         yield 'nothing to decide again: inputs are kept with [record] quotes = "all"'
+        return
     for first, last in found.gaps:
         yield f"seq {first} to {last}: what came in was not kept, so the journal is taken at its word"
     if found.difference is None:

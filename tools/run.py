@@ -159,8 +159,10 @@ class Run:
     def _keep_tape(self, epoch: int) -> None:
         """Inputs are kept where that is asked for; a tape that ends is said, and does not end the run."""
         if self.configuration.settings.quotes is Record.ALL:
-            self._tape = InputTape(self.configuration.journal, epoch)
-            self.runner.tape = self._tape
+            try:
+                self._tape = self.runner.tape = InputTape(self.configuration.journal, epoch)
+            except OSError as error:
+                sys.stderr.write(f"holdfast: what comes in can't be kept: {error}; the run goes on\n")
 
     def _beginning(self, descriptions: list[VenueDescription], kill: OperatorCommand | None) -> list[Input]:
         epoch = self.journal.claim(self.clock.now_ns())

@@ -93,7 +93,8 @@ def test_a_stretch_without_recorded_inputs_is_told(place: Path) -> None:
     assert gap[0] == 1
     for tape in tapes[1:]:
         tape.unlink()
-    assert redecide(place)["inputs"] == 0
+    found = redecide(place)
+    assert (found["inputs"], found["difference"], found["same"]) == (0, None, False)
 
 
 def test_a_torn_end_is_left_out_and_a_bad_line_is_named(place: Path) -> None:
@@ -132,3 +133,12 @@ def test_a_tape_that_can_not_be_written_ends_and_the_run_goes_on(tmp_path: Path)
     assert [each.seen for each in read_tape(tmp_path)] == [TimePassed()]
     with pytest.raises(FileExistsError):
         InputTape(tmp_path, 1)
+
+
+def test_a_tape_that_can_not_be_opened_is_told_and_the_run_goes_on(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(place / "run" / "tape")
+    (place / "run" / "tape").write_text("a file where the tapes' folder should be")
+    assert run(read_configuration(place / "holdfast.toml"), for_ns=10**9) == 0
+    assert "what comes in can't be kept" in capsys.readouterr().err
