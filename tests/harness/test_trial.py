@@ -144,6 +144,14 @@ def test_what_is_wrong_in_the_tables_is_said() -> None:
     assert [limits.max_order_notional for limits in found.instruments.values()] == [Decimal(7)]
 
 
+def test_an_account_that_stale_snapshots_opened_is_noticed_and_stays_shut() -> None:
+    """What was open executes while the difference is known: both sides move alike, and nothing is lost."""
+    trial = begin(2)
+    trial.repeat("begin 75; fault stale any 1 30; run 3s; run 3s")
+    finish(trial)
+    assert "position_drift" in {pause.reason for pause in trial.state.pauses.values()}
+
+
 # --- broken on purpose ------------------------------------------------------------------------------------------
 
 

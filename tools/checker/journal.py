@@ -41,6 +41,7 @@ class Journal:
         self.said, self.owed = set[tuple[str, ...]](), list[tuple[tuple[str, ...], str]]()
         self.system, self.run, self.mark, self.flatten = "", "", "", False
         self.jumps_ns = self.behind_ns = 0
+        self.differences = dict[str, list[Row]]()
 
     def take(self, row: Row) -> None:
         """Check one event."""
@@ -319,7 +320,7 @@ class Journal:
             case "SnapshotRequested":
                 self.ready[venue] = self.ready.get(venue, False) and body["why"] not in CHECKS
             case "Reconciled":
-                self.ready[venue] = body["ready"]
+                self.ready[venue], self.differences[venue] = body["ready"], body["differences"]
                 self.behind_ns = max(self.behind_ns, body["asked_ns"] - body["taken_ns"])  # the venue's clock, at least
                 if body["ready"] and "executions" in body["complete"]:
                     self.snapshot_ns[venue] = body["taken_ns"]

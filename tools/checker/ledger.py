@@ -138,13 +138,18 @@ class Ledger:
 
     def _compare_balances(self) -> None:
         """O8. A difference that the journal itself has noticed, and paused for, is a note."""
-        drifts = " ".join(f"{detail};" for key, (_latched, detail) in self.journal.pauses.items() if "drift" in key[2])
+        is_paused = any(key[2] == "position_drift" for key in self.journal.pauses)
+        noticed = [
+            (row["name"], Decimal(row["venue"]) - Decimal(row["ours"]))
+            for row in self.journal.differences.get(self.venue, ())
+            if is_paused and row["what"] == "balance"
+        ]
         for asset, total in sorted(self.totals.items()):
             booked = self.journal.balances[self.venue, asset]
             if booked == total or not self.opened_ns:
                 continue
             told = f"O8: {asset} is {booked} in the journal and {total} in the ledger"
-            if f"{asset}: the venue has {total.normalize():f}," in drifts:
+            if (asset, total - booked) in noticed:
                 self.notes.append(f"noticed, and paused for: {told}")
             else:
                 self.chain.problems.append(told)

@@ -13,7 +13,8 @@ from attrs import Factory, define
 from adapters.simulated import ledger
 from engine.events import PositionAdjusted
 from engine.state import Recorded, State
-from engine.values import ZERO, Asset, InstrumentName, Side, VenueName, plain
+from engine.values import ZERO, Asset, InstrumentName, Side, VenueName
+from tools.simulation.invariants import is_noticed
 
 
 @define
@@ -54,6 +55,10 @@ class LedgerModel:
                 order = self.open[fact.venue_order_id]
                 order.quantity = fact.quantity
                 self._close_if_done(fact.venue_order_id, order)
+            case ledger.OrderReduced():
+                order = self.open[fact.venue_order_id]
+                order.quantity = fact.quantity
+                self._close_if_done(fact.venue_order_id, order)
             case ledger.OrderCanceled() | ledger.OrderExpired():
                 del self.open[fact.venue_order_id]
 
@@ -69,12 +74,15 @@ class LedgerModel:
             ours, theirs = state.position(name).quantity, self.held.get(symbol, ZERO)
             if ours != theirs and name not in self.adjusted:
                 yield f"O3: the position in {name} is {ours} here and {theirs} by the exchange's ledger"
-        drift = " ".join(pause.detail for pause in state.pauses.values() if pause.reason == "position_drift")
         for asset, theirs in self.cash.items():
             ours = state.balances.get(venue, {}).get(Asset(asset), ZERO)
-            if ours != theirs and f"{asset}: the venue has {plain(theirs)}," not in drift:
+            if ours != theirs and not is_noticed(state, venue, asset, theirs - ours):
                 yield f"O8: {asset} is {ours} here and {theirs} by the exchange's ledger"
-        mine = {str(o.client_order_id) for o in state.open_orders() if o.venue == venue and not o.is_unsettled}
+        mine = {
+            str(order.client_order_id)
+            for order in state.open_orders()
+            if order.venue == venue and order.is_open and not order.is_unsettled
+        }
         open_there = {order.client_order_id for order in self.open.values()}
         for client_id in sorted(mine - open_there):
             yield f"O3: {client_id} is open here and not at the exchange"
