@@ -22,7 +22,8 @@ class VenueSettings:
     """What the composition root hands to an adapter for one `[venues.NAME]`.
 
     `options` is an instance of the adapter's own `options` class, `symbols` maps our instrument names to the venue's
-    symbols, `directory` is the folder of the configuration file, against which relative paths are read.
+    symbols, `directory` is the folder of the configuration file, against which relative paths are read. The venue is
+    asked nothing before `throttled_until_ns`: what the journal remembers of its word that we ask too much.
     """
 
     name: VenueName
@@ -30,6 +31,7 @@ class VenueSettings:
     symbols: Mapping[InstrumentName, str]
     directory: str
     open_log: OpenLog
+    throttled_until_ns: int = 0
 
 
 @frozen

@@ -25,6 +25,35 @@ class Source(StrEnum):
     ORDER_QUERY = "order_query"
     OPEN_ORDERS = "open_orders"
     EXECUTIONS = "executions"
+    HISTORY = "history"
+
+
+class PositionMode(StrEnum):
+    """Whether a contract has one position, or a long and a short one beside each other."""
+
+    ONE_WAY = "one_way"
+    HEDGE = "hedge"
+
+
+class MarginMode(StrEnum):
+    """What a contract's loss may take: what was set aside for it, or all that the account has."""
+
+    ISOLATED = "isolated"
+    CROSS = "cross"
+
+
+@frozen(kw_only=True)
+class AccountRights:
+    """What the venue lets this account and this key do; what is None it does not tell.
+
+    `asset_classes` are the kinds of instruments that the account may trade, in the venue's own words.
+    """
+
+    may_trade: bool | None = None
+    may_withdraw: bool | None = None
+    is_restricted_to_addresses: bool | None = None
+    asset_classes: tuple[str, ...] = ()
+    position_mode: PositionMode | None = None
 
 
 @frozen
@@ -41,6 +70,14 @@ class Capabilities:
     """Does the venue itself refuse what would open or grow a position?"""
     links: bool = False
     """Does the venue itself take from the others of a group what one of it executes?"""
+    amend: bool = False
+    """Can an order be made smaller without losing its place in the queue?"""
+    id_echo: bool = True
+    """Do the venue's messages and lists carry our client order id?"""
+    resume: bool = False
+    """Can a stream that broke be taken up again where it broke? If not, what was missed comes by snapshot."""
+    history_ns: int | None = None
+    """How far back closed orders and executions can be asked for; None: without an end."""
 
 
 @frozen
@@ -66,3 +103,4 @@ class VenueDescription:
     capabilities: Capabilities
     absence: AbsencePolicy
     instruments: tuple[Instrument, ...]
+    rights: AccountRights | None = None

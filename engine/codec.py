@@ -41,6 +41,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
     ("ConfigurationAdopted", 1): _as_it_was,
     ("OrderIntended", 1): _as_it_was,
     ("OrderRecalled", 1): _as_it_was,
+    ("OrderRejected", 1): _as_it_was,
     ("OrderReplaced", 1): _as_it_was,
     ("OrderTriggered", 1): _as_it_was,
     ("PositionAdjusted", 1): _as_it_was,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from engine import events, inputs
+from engine.access import refuse_credentials, throttle_venue
 from engine.bars import Bar
 from engine.desk import Desk
 from engine.events import Event
@@ -23,6 +24,7 @@ from engine.settings import OnStop
 from engine.state import State
 from engine.strategy_decision import adopt_settings, ask_strategies, save_memory, strategies_due_ns
 from engine.style_decision import work_orders
+from engine.subscriptions import find_stream, lose_stream
 from engine.system_decision import (
     OVERLAP_NS,
     begin_process,
@@ -115,6 +117,14 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
             yield from lose_venue(state, seen)
             if state.settings.orders.on_disconnect is OnStop.CANCEL:
                 yield from cancel_all(state, "disconnect", now_ns, venue=seen.venue)
+        case inputs.VenueThrottled():
+            yield from throttle_venue(state, seen, now_ns)
+        case inputs.CredentialsRefused():
+            yield from refuse_credentials(state, seen)
+        case inputs.StreamLost():
+            yield from lose_stream(state, seen)
+        case inputs.StreamUp():
+            yield from find_stream(state, seen)
         case inputs.ClockMeasured():
             yield from measure_clock(state, seen)
         case inputs.ProtocolSurprise():
@@ -133,7 +143,7 @@ def _decide_input(state: State, market: Market, desk: Desk, seen: inputs.Input, 
         case inputs.HistoryChecked():
             yield from check_history(seen)
         case inputs.VenuesDescribed():
-            yield from complete_start(state)
+            yield from complete_start(state, now_ns)
         case inputs.ClockJumped():
             yield events.ClockJumped(jump_ns=seen.jump_ns)
         case inputs.DiskMeasured():

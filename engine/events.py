@@ -218,6 +218,34 @@ class VenueLost(VenueEvent):
 
 
 @frozen(kw_only=True)
+class VenueThrottled(VenueEvent):
+    """The venue takes no more for now; nothing is asked of it before `until_ns`, whoever asks."""
+
+    venue: VenueName
+    until_ns: int
+    cause: str
+
+
+@frozen(kw_only=True)
+class StreamLost(VenueEvent):
+    """One subscription of market data is missing."""
+
+    venue: VenueName
+    stream: str
+    instrument: InstrumentName | None
+    cause: str
+
+
+@frozen(kw_only=True)
+class StreamRestored(VenueEvent):
+    """It is there again."""
+
+    venue: VenueName
+    stream: str
+    instrument: InstrumentName | None
+
+
+@frozen(kw_only=True)
 class SnapshotRequested(VenueEvent):
     """The venue is asked for open orders, executions since `since_ns` and balances."""
 

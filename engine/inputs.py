@@ -61,7 +61,7 @@ from engine.ticks import (  # noqa: F401 (this is where they are imported from)
     Quote,
     TradeTick,
 )
-from engine.values import VenueName
+from engine.values import InstrumentName, VenueName
 
 # --- the connection to a venue ----------------------------------------------------------------------------------
 
@@ -79,6 +79,43 @@ class VenueLost:
 
     venue: VenueName
     cause: str
+
+
+@frozen
+class VenueThrottled:
+    """The venue takes no more for now (429, 418): nothing is asked before `until_ns`, by our clock."""
+
+    venue: VenueName
+    until_ns: int
+    cause: str
+
+
+@frozen
+class CredentialsRefused:
+    """The venue does not take our key, or not any more."""
+
+    venue: VenueName
+    detail: str
+
+
+@frozen
+class StreamLost:
+    """One subscription of market data is missing: refused, not confirmed in time, silent, broken. Without an
+    instrument it is one that concerns all of them."""
+
+    venue: VenueName
+    stream: str
+    instrument: InstrumentName | None
+    cause: str
+
+
+@frozen
+class StreamUp:
+    """A subscription of market data is confirmed: by the venue's reply or by its first message."""
+
+    venue: VenueName
+    stream: str
+    instrument: InstrumentName | None = None
 
 
 @frozen
@@ -212,7 +249,8 @@ class OperatorCommand:
 
 
 Input = (
-    MarketData | MarkPrice | DataDropped | VenueConnected | VenueLost | ClockMeasured | ProtocolSurprise | OrderReport
+    MarketData | MarkPrice | DataDropped | VenueConnected | VenueLost | VenueThrottled | CredentialsRefused | StreamLost
+    | StreamUp | ClockMeasured | ProtocolSurprise | OrderReport
     | FundingReported | Snapshot | SnapshotFailed | ProcessBegan | ConfigurationRead | VenueDescribed | VenuesDescribed
     | OrderFound | HistoryChecked | TimePassed | ClockJumped | DiskMeasured | OperatorCommand
 )  # fmt: skip

@@ -35,6 +35,7 @@ from engine.inputs import (
     Input,
     MarkPrice,
     Quote,
+    StreamLost,
     TradeTick,
     VenueDescribed,
     VenueLost,
@@ -125,6 +126,8 @@ class Market:
                 return self._observe_candle(seen, at_ns)
             case DataDropped():
                 self._mark_incomplete([seen.instrument])
+            case StreamLost():
+                self._lose_stream(seen)
             case VenueLost():
                 self._mark_incomplete(name for name, sight in self._sights.items() if sight.venue == seen.venue)
             case ClockJumped():
@@ -295,6 +298,14 @@ class Market:
         for series, bar in closed:
             series.close(bar)
         return tuple(bar for _series, bar in closed)
+
+    def _lose_stream(self, lost: StreamLost) -> None:
+        """What was missed is not known: forming bars are not complete, and a book is none until its next snapshot."""
+        names = [name for name, sight in self._sights.items() if sight.venue == lost.venue]
+        about = [name for name in names if lost.instrument in (None, name)]
+        self._mark_incomplete(about)
+        for name in about:
+            self.books.pop(name, None)
 
     def _mark_incomplete(self, instruments: Iterable[InstrumentName]) -> None:
         for name in instruments:

@@ -224,7 +224,7 @@ def _deny_replace(state: State, at: Recorded, event: events.ReplaceDenied) -> No
 
 @applies(events.CancelRefused)
 def _refuse_cancel(state: State, at: Recorded, event: events.CancelRefused) -> None:
-    pending = Pending.IN_DOUBT if event.refusal == "unknown_order" else Pending.NONE
+    pending = Pending.IN_DOUBT if event.refusal in ("unknown_order", "throttled") else Pending.NONE
     order = overlaid(state.orders[event.order_id], event.kind, pending, at.at_ns)
     put(state, order)
     tell(state, order, at)

@@ -8,7 +8,7 @@ from typing import Any
 
 from engine import events, inputs
 from engine.events import Event
-from engine.inputs import RAW_HEAD_BYTES, RAW_LIMIT_BYTES, RequestKind, Resolution, Scope
+from engine.inputs import RAW_HEAD_BYTES, RAW_LIMIT_BYTES, Refusal, RequestKind, Resolution, Scope
 from engine.order import (
     PENDING_NEW,
     Order,
@@ -59,7 +59,7 @@ def _accept_triggered(look: Look) -> Iterator[Event]:
 def _reject(look: Look) -> Iterator[Event]:
     yield events.OrderRejected(
         order_id=look.order.order_id, reason=getattr(look.report, "reason", ""), transact_ns=look.report.transact_ns,
-        raw=bounded(look.report.raw),
+        raw=bounded(look.report.raw), refusal=getattr(look.report, "refusal", Refusal.DEFINITIVE),
     )  # fmt: skip
 
 

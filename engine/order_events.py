@@ -146,10 +146,12 @@ class OrderAccepted(OrderEvent):
 
 @frozen(kw_only=True)
 class OrderRejected(OrderEvent):
-    """The venue refused it for good."""
+    """The venue refused it for good; `refusal` says whether for what it is, for what the account may do, or for now."""
 
+    VERSION = 2
     order_id: OrderId
     reason: str
+    refusal: Refusal = Refusal.DEFINITIVE
     transact_ns: int | None = None
     raw: str = ""
 

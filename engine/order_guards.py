@@ -158,6 +158,7 @@ def _answers_rest(look: Look) -> bool:
 
 GUARDS: dict[str, Callable[[Look], bool]] = {
     "is_duplicate_id": lambda look: look.report.refusal == "duplicate_id",
+    "is_throttled": lambda look: look.report.refusal == "throttled",
     "is_unknown_order": lambda look: look.report.refusal == "unknown_order",
     "has_fills": lambda look: look.order.filled > 0,
     "tells_id": lambda look: look.order.venue_order_id is None and look.report.venue_order_id is not None,

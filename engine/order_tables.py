@@ -193,6 +193,7 @@ CANCEL = Table(
         Row((_NONE, *_OUTSTANDING), "cancel_acked", SAME, "accept_cancel", "is_open"),
         Row((_NONE,), "cancel_acked", SAME, "", "is_terminal"),
         Row(_OUTSTANDING, "cancel_rejected", _DOUBT, "refuse_cancel", "is_unknown_order"),
+        Row(_OUTSTANDING, "cancel_rejected", _DOUBT, "refuse_cancel", "is_throttled"),
         Row(_OUTSTANDING, "cancel_rejected", _NONE, "refuse_cancel"),
         Row((_NONE,), "cancel_rejected", SAME, "", "is_terminal"),
         Row((_SENT,), "outcome_unknown_cancel", _DOUBT, "doubt"),
@@ -201,7 +202,8 @@ CANCEL = Table(
     ],
 )
 """An outstanding cancel; whatever closes the order clears it. One in doubt that could no longer take effect
-(`cancel_not_effective`: still open after the request's expiry) is sent again: a second does nothing more."""
+(`cancel_not_effective`: still open after the request's expiry) is sent again: a second does nothing more. So is one
+that the venue did not take because too much was asked."""
 
 REPLACE = Table(
     "replace",

@@ -62,7 +62,11 @@ class CancelOrder:
 
 @frozen(kw_only=True)
 class ReplaceOrder:
-    """Change quantity (the whole order's, executed part included) and price of an order under a new client id."""
+    """Change quantity (the whole order's, executed part included) and price of an order under a new client id.
+
+    `filled`, `old_quantity` and `old_price` are the books' at the time of the request: a venue that can only cancel and
+    place anew has to know them.
+    """
 
     seq: int
     at_ns: int
@@ -73,6 +77,13 @@ class ReplaceOrder:
     venue_order_id: VenueOrderId | None
     new_client_order_id: ClientOrderId
     instrument: InstrumentName
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    post_only: bool
+    filled: Decimal
+    old_quantity: Decimal
+    old_price: Decimal | None
     quantity: Decimal
     price: Decimal | None
     stop_price: Decimal | None = None
@@ -80,7 +91,11 @@ class ReplaceOrder:
 
 @frozen(kw_only=True)
 class QueryOrder:
-    """What became of this order? Answered by its executions and a StatusReport, or NotFound, or QueryFailed."""
+    """What became of this order? Answered by its executions and a StatusReport, or NotFound, or QueryFailed.
+
+    `requested_ns` is when the newest request was journaled that may still have an effect; `new_client_order_id` names
+    a replacement that is outstanding, for venues where that is an order of its own.
+    """
 
     seq: int
     at_ns: int
@@ -88,6 +103,8 @@ class QueryOrder:
     client_order_id: ClientOrderId | None
     venue_order_id: VenueOrderId | None
     instrument: InstrumentName
+    requested_ns: int = 0
+    new_client_order_id: ClientOrderId | None = None
 
 
 @frozen(kw_only=True)
@@ -139,8 +156,7 @@ def recalls_for(recorded: Recorded) -> list[RecallOrder]:
 
 
 def _submit(state: State, at: Recorded, order: Order, client_order_id: ClientOrderId) -> SubmitOrder:
-    description = state.venues[order.venue].description
-    can = description.capabilities if description is not None else None
+    can = _capabilities(state, order)
     waits = order.sent_type.has_trigger
     return SubmitOrder(
         seq=at.seq, at_ns=at.at_ns, expires_ns=at.at_ns + state.settings.orders.expiry_ns, venue=order.venue,
@@ -175,12 +191,23 @@ def _replace(state: State, at: Recorded, order: Order, event: events.ReplaceRequ
         seq=at.seq, at_ns=at.at_ns, expires_ns=at.at_ns + state.settings.orders.expiry_ns, venue=order.venue,
         order_id=order.order_id, client_order_id=order.client_order_id or ClientOrderId(""),
         venue_order_id=order.venue_order_id, new_client_order_id=event.new_client_order_id,
-        instrument=order.instrument, quantity=event.quantity, price=event.price, stop_price=event.stop_price,
+        instrument=order.instrument, side=order.side, order_type=order.sent_type,
+        time_in_force=_sent_time_in_force(order, _capabilities(state, order)), post_only=order.post_only,
+        filled=order.filled, old_quantity=order.quantity, old_price=order.sent_price, quantity=event.quantity,
+        price=event.price, stop_price=event.stop_price,
     )  # fmt: skip
 
 
 def _query(at: Recorded, order: Order) -> QueryOrder:
+    replacement = order.replacement
     return QueryOrder(
         seq=at.seq, at_ns=at.at_ns, venue=order.venue, client_order_id=order.client_order_id,
         venue_order_id=order.venue_order_id, instrument=order.instrument,
+        requested_ns=order.requested_ns if replacement is None else max(order.requested_ns, order.replace_ns),
+        new_client_order_id=None if replacement is None else replacement.client_order_id,
     )  # fmt: skip
+
+
+def _capabilities(state: State, order: Order) -> Capabilities | None:
+    description = state.venues[order.venue].description
+    return None if description is None else description.capabilities

@@ -58,6 +58,10 @@ class Refusal(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     TOO_LATE = "too_late"
     UNKNOWN_ORDER = "unknown_order"
+    POLICY = "policy"
+    """The account or the key may not do this: no fault of the order."""
+    THROTTLED = "throttled"
+    """Surely not carried out, because too much was asked: the same may be asked again later."""
 
 
 @frozen(kw_only=True)
@@ -305,6 +309,7 @@ class VenuePosition:
     average_price: Decimal | None = None
     mark_price: Decimal | None = None
     unrealized: Decimal | None = None
+    liquidation_price: Decimal | None = None
 
 
 @frozen(kw_only=True)

@@ -52,6 +52,14 @@ class Recorded:
     cause: int | None = None
 
 
+@frozen
+class MissingStream:
+    """A subscription of market data that is not there; without an instrument it concerns all of them."""
+
+    stream: str
+    instrument: InstrumentName | None
+
+
 @frozen(kw_only=True)
 class Venue:
     """What is known of one account at a venue; times in ns, 0 where never. `shown` are the balances that it showed
@@ -74,6 +82,8 @@ class Venue:
     shown: tuple[Balance, ...] = ()
     shown_ns: int = 0
     tolerated: tuple[Difference, ...] = ()
+    throttled_until_ns: int = 0
+    missing_streams: tuple[MissingStream, ...] = ()
 
     @property
     def wanted_sections(self) -> frozenset[Section]:

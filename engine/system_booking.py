@@ -19,6 +19,7 @@ from engine.recent import forget, note_venue_error
 from engine.state import (
     NOBODY,
     REJECT_RATE,
+    MissingStream,
     Recorded,
     State,
     StrategyState,
@@ -51,6 +52,7 @@ def _start(state: State, at: Recorded, event: events.ProcessStarted) -> None:
             awaited=False,
             asked_ns=0,
             retry_ns=0,
+            missing_streams=(),
             differences=(),
             confirmed=(),
         )
@@ -167,6 +169,24 @@ def _end_pause(state: State, at: Recorded, event: events.PauseEnded) -> None:
         state.outcomes = ()  # whoever resumed has seen them
 
 
+@applies(events.VenueThrottled)
+def _throttle(state: State, at: Recorded, event: events.VenueThrottled) -> None:
+    _set_venue(state, event.venue, throttled_until_ns=event.until_ns)
+
+
+@applies(events.StreamLost)
+def _lose_stream(state: State, at: Recorded, event: events.StreamLost) -> None:
+    missing = (*state.venues[event.venue].missing_streams, MissingStream(event.stream, event.instrument))
+    _set_venue(state, event.venue, missing_streams=missing)
+
+
+@applies(events.StreamRestored)
+def _restore_stream(state: State, at: Recorded, event: events.StreamRestored) -> None:
+    found = MissingStream(event.stream, event.instrument)
+    missing = tuple(each for each in state.venues[event.venue].missing_streams if each != found)
+    _set_venue(state, event.venue, missing_streams=missing)
+
+
 @applies(events.VenueConnected)
 def _connect(state: State, at: Recorded, event: events.VenueConnected) -> None:
     moved = _venue_moved(state, event.venue, "connected")
@@ -176,7 +196,7 @@ def _connect(state: State, at: Recorded, event: events.VenueConnected) -> None:
 @applies(events.VenueLost)
 def _lose(state: State, at: Recorded, event: events.VenueLost) -> None:
     moved = _venue_moved(state, event.venue, "lost")
-    _set_venue(state, event.venue, state=moved, awaited=False, asked_ns=0, open_orders_seen=None)
+    _set_venue(state, event.venue, state=moved, awaited=False, asked_ns=0, open_orders_seen=None, missing_streams=())
 
 
 CHECKS = frozenset({"resumed", "max_venue_errors"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine import events, inputs
+from engine.access import end_throttles, pause_throttled, throttles_due_ns
 from engine.drift import treat_drift
 from engine.events import Difference, Event
 from engine.funding import book_funding
@@ -14,6 +15,7 @@ from engine.order_decision import decide_order, decide_report
 from engine.order_effects import pause_instrument, surprise
 from engine.reconciliation import compare, confirmed, doubled, orders_to_query, reports_of
 from engine.state import State, Venue
+from engine.subscriptions import end_stream_pauses
 from engine.system import PAUSED, RECONCILING, STOPPED, SYSTEM, TRADING, Pause, SystemState, VenueState
 from engine.values import (
     SECOND_NS,
@@ -62,9 +64,11 @@ def _outstanding(order: Order) -> list[tuple[RequestKind, int]]:
     return [(request, ns) for is_sent, request, ns in sent if is_sent]
 
 
-def complete_start(state: State) -> Iterator[Event]:
+def complete_start(state: State, now_ns: int) -> Iterator[Event]:
     """All venues are described: compare with them before anything is sent."""
     yield from _move(state, "venues_described", "start")
+    for name, _venue in list(state.used_venues()):
+        yield from pause_throttled(state, name, now_ns)
 
 
 # --- venues -----------------------------------------------------------------------------------------------------
@@ -81,6 +85,7 @@ def lose_venue(state: State, lost: inputs.VenueLost) -> Iterator[Event]:
     known = state.venues.get(lost.venue)
     if known is not None and known.state is not VenueState.DOWN:
         yield events.VenueLost(venue=lost.venue, cause=lost.cause)
+        yield from end_stream_pauses(state, lost.venue)
 
 
 def ask_snapshot(state: State, venue: VenueName, why: str) -> Event:
@@ -215,6 +220,7 @@ def check_history(checked: inputs.HistoryChecked) -> Iterator[Event]:
 def pass_time(state: State, now_ns: int) -> Iterator[Event]:
     """Snapshots, probes and silences that are due; computed from State, so a restart loses no timer."""
     limit_ns = state.settings.orders.outcome_limit_ns
+    yield from end_throttles(state, now_ns)
     for name, venue in list(state.used_venues()):
         if venue.state is VenueState.DOWN:
             continue
@@ -237,7 +243,7 @@ def pass_time(state: State, now_ns: int) -> Iterator[Event]:
 
 def due_ns(state: State) -> int | None:
     """When `pass_time` next has something to do."""
-    found = [
+    found = throttles_due_ns(state) + [
         venue.asked_ns + state.settings.reconcile.answer_limit_ns if venue.awaited else snapshot_due_ns(state, venue)
         for _name, venue in state.used_venues()
         if venue.state is not VenueState.DOWN
@@ -260,15 +266,16 @@ def snapshot_due_ns(state: State, venue: Venue) -> int:
     """When the venue is asked next: soon after a difference or a failure, else in the configured rhythm."""
     killing = not state.kill_verified and any(pause.reason == "kill" for pause in state.pauses.values())
     if venue.retry_ns or killing:
-        return max(venue.retry_ns, venue.asked_ns + state.settings.reconcile.retry_ns)
-    return venue.asked_ns + state.settings.reconcile.every_ns
+        return max(venue.retry_ns, venue.asked_ns + state.settings.reconcile.retry_ns, venue.throttled_until_ns)
+    return max(venue.asked_ns + state.settings.reconcile.every_ns, venue.throttled_until_ns)
 
 
 def probe_due_ns(state: State, order: Order) -> int:
     """When the order is asked about next: at the policy's pace, slower once it has not helped."""
-    description = state.venues[order.venue].description
-    every_ns = description.absence.probe_every_ns if description else SECOND_NS
-    return order.queried_ns + min(every_ns << min(max(order.queries - 6, 0), 16), PROBE_SLOWEST_NS)
+    venue = state.venues[order.venue]
+    every_ns = venue.description.absence.probe_every_ns if venue.description else SECOND_NS
+    due_ns = order.queried_ns + min(every_ns << min(max(order.queries - 6, 0), 16), PROBE_SLOWEST_NS)
+    return max(due_ns, venue.throttled_until_ns)
 
 
 # --- the system's own moves -------------------------------------------------------------------------------------

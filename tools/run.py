@@ -97,7 +97,7 @@ def run(
         move_aside(configuration.journal)
     opened = open_journal(configuration)
     try:
-        venues = connect(configuration, opened.journal)
+        venues = connect(configuration, opened.journal, opened.state)
         descriptions = describe(configuration, venues, opened.state)
         check_binding(configuration, opened.state, descriptions)
         check_listed(configuration, opened.state, descriptions)

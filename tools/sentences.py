@@ -9,10 +9,10 @@ import attrs
 
 from engine import events
 from engine.events import Event
-from engine.inputs import Action, Scope
+from engine.inputs import Action, Refusal, Scope
 from engine.limits import OnLimit
 from engine.values import MILLISECOND_NS
-from tools.wording import DONE, count, listed, number, one_line, pairs, scope_words, status_words
+from tools.wording import DONE, clock, count, listed, number, one_line, pairs, scope_words, status_words
 
 
 def sentence(event: Event) -> str:
@@ -117,6 +117,21 @@ def _(event: events.VenueConnected) -> str:
 @tell.register
 def _(event: events.VenueLost) -> str:
     return f"connection lost: {event.cause}"
+
+
+@tell.register
+def _(event: events.VenueThrottled) -> str:
+    return f"asked too much: nothing is asked before {clock(event.until_ns)} UTC: {event.cause}"
+
+
+@tell.register
+def _(event: events.StreamLost) -> str:
+    return f"subscription {event.stream} is missing{_of(event.instrument)}: {event.cause}"
+
+
+@tell.register
+def _(event: events.StreamRestored) -> str:
+    return f"subscription {event.stream} is there again{_of(event.instrument)}"
 
 
 @tell.register
@@ -266,7 +281,8 @@ def _(event: events.OrderAccepted) -> str:
 
 @tell.register
 def _(event: events.OrderRejected) -> str:
-    return f"rejected by the venue: {event.reason or 'no reason given'}"
+    kind = {Refusal.POLICY: " by policy", Refusal.THROTTLED: " for now"}.get(event.refusal, "")
+    return f"rejected by the venue{kind}: {event.reason or 'no reason given'}"
 
 
 @tell.register
@@ -422,6 +438,10 @@ def _balances(event: events.AccountOpened | events.AccountSeen) -> str:
 
 def _seen(verdict: dict[str, str]) -> str:
     return f"; risk said yes: {pairs(dict(verdict))}" if verdict else ""
+
+
+def _of(instrument: str | None) -> str:
+    return f" of {instrument}" if instrument else ""
 
 
 def _as(venue_order_id: str | None) -> str:

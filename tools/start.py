@@ -144,19 +144,20 @@ def _restore(snapshots: Sequence[Snapshot]) -> tuple[State, int]:
     return State(), 0
 
 
-def connect(configuration: Configuration, journal: Journal) -> dict[VenueName, Venue]:
+def connect(configuration: Configuration, journal: Journal, state: State) -> dict[VenueName, Venue]:
     """The clients of all configured venues; raises `ConfigurationConflict` for options that can't be carried out."""
-    return {name: _connect(configuration, name, journal) for name in configuration.venues}
+    return {name: _connect(configuration, name, journal, state) for name in configuration.venues}
 
 
-def _connect(configuration: Configuration, name: VenueName, journal: Journal) -> Venue:
-    venue = configuration.venues[name]
+def _connect(configuration: Configuration, name: VenueName, journal: Journal, state: State) -> Venue:
+    venue, known = configuration.venues[name], state.venues.get(name)
     settings = VenueSettings(
         name=name,
         options=venue.options,
         symbols=venue.symbols,
         directory=str(configuration.directory),
         open_log=log_opener(journal.directory),
+        throttled_until_ns=known.throttled_until_ns if known is not None else 0,
     )
     try:
         return venue.adapter.connect(settings)

@@ -106,6 +106,8 @@ def _requests(at_ns: int, seq: int) -> dict[str, Any]:
                               post_only=False, quantity=d(1), price=d(1)),
         "cancel": CancelOrder(**about, venue_order_id=None),
         "replace": ReplaceOrder(**about, venue_order_id=None, new_client_order_id=ClientOrderId("n"), quantity=d(1),
+            side=Side.BUY, order_type=OrderType.LIMIT, time_in_force=TimeInForce.GTC, post_only=False,
+            filled=d(0), old_quantity=d(2), old_price=d(1),
                                 price=None),
         "query": QueryOrder(**head, client_order_id=None, venue_order_id=None, instrument=BTC),
         "snapshot": TakeSnapshot(**head, since_ns=0),

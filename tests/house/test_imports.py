@@ -38,7 +38,8 @@ READING_ORDER = """
     book bars averages indicators series data_faults looks market marks equity balances
     strategy target strategies
     pricing reasons depth sight worth flow exposure funds loss order_limits registry risk reconciliation
-    order_guards order_effects drift funding guards order_decision system_decision operator_decision trips desk
+    order_guards order_effects drift funding guards order_decision access subscriptions
+    system_decision operator_decision trips desk
     intent_decision held_decision style_decision strategy_decision decision
     outbox ports codec input_codec recall
     inbox runner

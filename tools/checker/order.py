@@ -31,8 +31,8 @@ LEADS = {
     "OrderSuspended": "open", "OrderDoneForDay": "open", "OrderArchived": "archived",
 }  # fmt: skip
 VERSIONS = dict.fromkeys(
-    "AccountOpened AccountSeen ConfigurationAdopted OrderIntended OrderRecalled OrderReplaced OrderTriggered "
-    "PositionAdjusted Reconciled ReplaceRequested SubmitRequested VenueDescribed".split(), 2,
+    "AccountOpened AccountSeen ConfigurationAdopted OrderIntended OrderRecalled OrderRejected OrderReplaced "
+    "OrderTriggered PositionAdjusted Reconciled ReplaceRequested SubmitRequested VenueDescribed".split(), 2,
 )  # fmt: skip
 """The newest form of those kinds that have had more than one; the older ones have less to say."""
 BREACH = {"intent": "O1", "denied": "O1", "done": "O6", "archived": "O6"}
