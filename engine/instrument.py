@@ -20,12 +20,31 @@ class InstrumentKind(StrEnum):
 
 
 @frozen
+class PriceBands:
+    """How far from the market a limit price may be: parts of the market price, for each side the lowest and highest.
+
+    Zero is no bound.
+    """
+
+    buy_low: Decimal
+    buy_high: Decimal
+    sell_low: Decimal
+    sell_high: Decimal
+
+    def of(self, side: Side) -> tuple[Decimal, Decimal]:
+        """The lowest and the highest part of a side."""
+        return (self.buy_low, self.buy_high) if side is Side.BUY else (self.sell_low, self.sell_high)
+
+
+@frozen
 class Instrument:
     """What may be traded, under our own name and the venue's symbol.
 
     `tick` and `lot` are the steps of price and quantity; a bound that is None does not exist. Prices are in units
     of `quote` for one `base`; quantities are in `base`, or in contracts of `multiplier` base each. A contract is paid
     in its `settlement_asset` (the quote asset where none is named) and can't be traded from `expiry_ns` on.
+    An order that takes at any price has its own lot and bounds where `market_lot`, `min_` and `max_market_quantity`
+    name them; `max_orders` and `max_stops` are how many of ours may be open at once, and may wait for a stop price.
     """
 
     name: InstrumentName
@@ -45,6 +64,13 @@ class Instrument:
     settlement_asset: Asset | None = None
     expiry_ns: int | None = None
     is_halted: bool = False
+    max_notional: Decimal | None = None
+    market_lot: Decimal | None = None
+    min_market_quantity: Decimal | None = None
+    max_market_quantity: Decimal | None = None
+    price_bands: PriceBands | None = None
+    max_orders: int | None = None
+    max_stops: int | None = None
 
     @property
     def cash(self) -> Asset:

@@ -35,11 +35,11 @@ from engine.order_limits import (
     min_order_notional,
     price_collar,
 )
-from engine.registry import refusal
 from engine.sessions import is_holiday, is_in_session
 from engine.sight import Approved, Check, Denied, Sight, Verdict
 from engine.state import State, intent_fingerprint
 from engine.system import TRADING
+from engine.terms import TERMS_CHECKS
 from engine.values import ZERO, OrderType, TimeInForce, plain
 
 __all__ = ["Approved", "Denied", "Sight", "Verdict", "judge", "judge_leg", "judge_release"]
@@ -141,47 +141,7 @@ def can_replace(sight: Sight) -> Denied | None:
     return None
 
 
-# --- the instrument's terms -------------------------------------------------------------------------------------
-
-
-def is_tradable(sight: Sight) -> Denied | None:
-    """The instrument is listed, not expired, not halted, and of a kind that can be reckoned."""
-    found = refusal(sight.state, sight.order.instrument, sight.now_ns)
-    return None if found is None else Denied(*found)
-
-
-def has_sane_terms(sight: Sight) -> Denied | None:
-    """A positive quantity; a price, a stop price, a trail and an end where that kind of order has one, and only there.
-    A trailing stop may find its stop price later."""
-    order, kind = sight.order, sight.order.order_type
-    if order.quantity <= 0:
-        return Denied("quantity", {"quantity": str(order.quantity)})
-    if kind.has_price is (order.price is None) or (order.price is not None and order.price <= 0):
-        return Denied("price", {"price": str(order.price), "order_type": str(kind)})
-    has_stop, trails = order.stop_price is not None, kind is OrderType.TRAILING_STOP
-    if (has_stop is not kind.has_trigger and not trails) or (order.stop_price is not None and order.stop_price <= 0):
-        return Denied("stop_price", {"stop_price": str(order.stop_price), "order_type": str(kind)})
-    if trails is (order.trail is None) or (order.trail is not None and order.trail <= 0):
-        return Denied("trail", {"trail": str(order.trail), "order_type": str(kind)})
-    if order.post_only and (kind is not OrderType.LIMIT or not order.time_in_force.may_rest):
-        return Denied("post_only", {"order_type": str(kind), "time_in_force": str(order.time_in_force)})
-    return _has_sane_extras(sight)
-
-
-def _has_sane_extras(sight: Sight) -> Denied | None:
-    order, slippage = sight.order, sight.order.max_slippage
-    if slippage is not None and not (order.order_type is OrderType.MARKET and slippage >= 0):
-        return Denied("max_slippage", {"max_slippage": str(slippage), "order_type": str(order.order_type)})
-    if slippage is not None and order.worst_price is None:
-        return Denied("max_slippage", {"quote": "none"})
-    if order.style is not None and not (order.order_type is OrderType.LIMIT and order.time_in_force.may_rest):
-        return Denied("style", {"order_type": str(order.order_type), "time_in_force": str(order.time_in_force)})
-    ends_ns = order.good_till_ns
-    if (order.time_in_force is TimeInForce.GTD) is (ends_ns is None) and order.time_in_force is not TimeInForce.DAY:
-        return Denied("expires", {"expires": str(ends_ns), "time_in_force": str(order.time_in_force)})
-    if ends_ns is not None and ends_ns <= sight.now_ns:
-        return Denied("expires", {"expires": str(ends_ns), "now_ns": str(sight.now_ns)})
-    return None
+# --- the order beside what there is ---------------------------------------------------------------------------------
 
 
 def only_reduces(sight: Sight) -> Denied | None:
@@ -208,17 +168,6 @@ def reducible(state: State, order: Order) -> Decimal:
     return max(plain(held - working), ZERO)
 
 
-def is_on_grid(sight: Sight) -> Denied | None:
-    """Quantity on the lot, prices on the tick."""
-    order, terms = sight.order, sight.terms
-    if not terms.is_on_lot(order.quantity):
-        return Denied("lot", {"quantity": str(order.quantity), "lot": str(terms.lot)})
-    for name, price in (("price", order.price), ("stop_price", order.stop_price), ("trail", order.trail)):
-        if price is not None and not terms.is_on_tick(price):
-            return Denied("tick", {name: str(price), "tick": str(terms.tick)})
-    return None
-
-
 def is_judgeable(sight: Sight) -> Denied | None:
     """An order without a price has enough visible depth to say what it may cost: no depth, no market order."""
     if sight.worst is not None:
@@ -238,26 +187,9 @@ def is_in_trading_session(sight: Sight) -> Denied | None:
     return Denied("holidays" if is_holiday(session, sight.now_ns) else "trading_session", numbers)
 
 
-def is_within_bounds(sight: Sight) -> Denied | None:
-    """The instrument's own least and greatest quantity, price and notional."""
-    order, terms, price = sight.order, sight.terms, sight.price
-    bounds = (
-        ("min_quantity", order.quantity, terms.min_quantity, None),
-        ("max_quantity", order.quantity, None, terms.max_quantity),
-        ("min_price", order.price, terms.min_price, None),
-        ("max_price", order.price, None, terms.max_price),
-        ("min_notional", None if price is None else terms.notional(order.quantity, price), terms.min_notional, None),
-    )
-    for reason, value, least, most in bounds:
-        if value is not None and ((least is not None and value < least) or (most is not None and value > most)):
-            return Denied(reason, {"value": str(plain(value)), "limit": str(least if least is not None else most)})
-    return None
-
-
 # --- all of them, in their order ---------------------------------------------------------------------------------
 
 
-TERMS_CHECKS: tuple[Check, ...] = (is_tradable, has_sane_terms, is_on_grid, is_within_bounds)
 MOMENT_CHECKS: tuple[Check, ...] = (is_judgeable, is_in_trading_session, self_trade)
 NEW_CHECKS: tuple[Check, ...] = (
     is_trading, is_certain, is_within_capabilities, is_new, only_reduces, *TERMS_CHECKS, *MOMENT_CHECKS

@@ -245,3 +245,19 @@ def test_an_instrument_that_is_not_the_strategys_is_refused() -> None:
 def test_an_approval_has_no_reason() -> None:
     world = one_order()
     assert isinstance(verdict(world), Approved)
+
+
+@pytest.mark.parametrize(
+    ("reason", "bounds", "quantity"),
+    [
+        ("lot", {"market_lot": d("0.5")}, "1.2"),
+        ("min_quantity", {"min_market_quantity": d(2)}, "1"),
+        ("max_quantity", {"max_market_quantity": d(2)}, "3"),
+    ],
+)
+def test_an_order_at_any_price_has_bounds_of_its_own(reason: str, bounds: dict[str, Any], quantity: str) -> None:
+    world = trading(**bounds)
+    market: dict[str, Any] = {"price": None, "order_type": OrderType.MARKET}
+    assert reason_of(world, quantity=quantity, **market) == reason
+    assert reason_of(world, quantity=quantity) == "approved"
+    assert reason_of(world, quantity="2", **market) == "approved"

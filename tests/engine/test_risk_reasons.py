@@ -15,6 +15,7 @@ from engine.capabilities import Capabilities
 from engine.events import Event
 from engine.inputs import Action, Quote, RequestKind, Scope, TradeTick
 from engine.instructions import Leg, Oco, Work
+from engine.instrument import PriceBands
 from engine.limits import NOT_LIMITS, CollarFrom, Limits, Measures
 from engine.order import Order
 from engine.outbox import SubmitOrder
@@ -82,6 +83,9 @@ by_terms("max_quantity", {"quantity": "2"}, {"quantity": "2.1"}, max_quantity=d(
 by_terms("min_price", {"price": "50"}, {"price": "49.5"}, min_price=d(50))
 by_terms("max_price", {"price": "500"}, {"price": "500.5"}, max_price=d(500))
 by_terms("min_notional", {"price": "100"}, {"price": "99.5"}, min_notional=d(100))
+by_terms("max_notional", {"price": "100"}, {"price": "100.5"}, max_notional=d(100))
+BANDS = PriceBands(d("0.5"), d("1.1"), d("0.9"), d(5))
+by_terms("price_band", {"price": "110.5"}, {"price": "111"}, price_bands=BANDS)
 by_terms("no_depth", {"quantity": "9", **MARKET}, {"quantity": "9.1", **MARKET})
 by_terms("max_order_quantity", {"quantity": "2"}, {"quantity": "2.1"}, limited(max_order_quantity={BTC: d(2)}))
 by_terms("max_order_notional", {"quantity": "2"}, {"quantity": "2.1"}, limited(max_order_notional=d(200)))
@@ -111,6 +115,20 @@ def by_listing(name: str, inside: dict[str, Any], outside: dict[str, Any]) -> No
 by_listing("instrument_halted", {"is_halted": False}, {"is_halted": True})
 by_listing("instrument_expired", {"expiry_ns": T0_NS + 3600 * SECOND_NS}, {"expiry_ns": T0_NS})
 by_listing("inverse_not_supported", {"settlement_asset": Asset("USDT")}, {"settlement_asset": Asset("BTC")})
+
+
+WAITING: dict[str, Any] = {"stop_price": d(110), "order_type": OrderType.STOP, "price": None}
+
+
+def _beside(terms: dict[str, Any], **bounds: Any) -> str:
+    """The verdict on an order beside another one that is open."""
+    world = trading(**bounds)
+    request(world, **terms)
+    return reason_of(world, **terms)
+
+
+case("max_orders")(lambda: (_beside({}, max_orders=2), _beside({}, max_orders=1)))
+case("max_stops")(lambda: (_beside(WAITING, max_stops=2), _beside(WAITING, max_stops=1)))
 
 
 @case("instrument_not_listed")
