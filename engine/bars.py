@@ -54,6 +54,8 @@ class BarBuilder:
     """Makes the bars of one instrument, aligned to the epoch; `late` counts ticks that came after their bar closed,
     `gaps` the holes in which bars are missing, the last of which ended at `gap_end_ns`.
 
+    While `is_lost` nothing is seen: the line or the subscription is gone.
+
     Data of the other source is ignored, so a builder may be fed with everything.
     """
 
@@ -67,6 +69,7 @@ class BarBuilder:
         self.gaps = 0
         self.gap_end_ns = 0
         self._by_candles = False
+        self.is_lost = False
         self._forming: _Forming | None = None
         self._watched_from_ns: int | None = None
 
@@ -123,7 +126,7 @@ class BarBuilder:
         An interval without a tick repeats the last close with volume 0. After `BARS_AT_ONCE_LIMIT` bars the rest up
         to the present interval is a gap, and the bar of that interval is not complete.
         """
-        if self._watched_from_ns is None:
+        if self._watched_from_ns is None and not self.is_lost:
             self._watched_from_ns = now_ns
         closed: list[Bar] = []
         if self._by_candles:
@@ -135,7 +138,8 @@ class BarBuilder:
             start_ns = self._start_ns(now_ns) if skipped else next_ns
             if skipped:
                 self.gaps, self.gap_end_ns = self.gaps + 1, start_ns
-            self._forming = _Forming.empty(start_ns, self._forming.close, complete=not skipped)
+            is_watched = not skipped and not self.is_lost
+            self._forming = _Forming.empty(start_ns, self._forming.close, complete=is_watched)
         return tuple(closed)
 
     def skip(self, now_ns: int) -> tuple[Bar, ...]:
@@ -156,6 +160,20 @@ class BarBuilder:
             self._watched_from_ns = None
         else:
             self._forming.complete = False
+
+    def lose(self) -> None:
+        """Nothing is seen until `find`: neither the forming bar nor those that time closes meanwhile are complete."""
+        self.is_lost = not self._by_candles
+        self.mark_incomplete()
+
+    def find(self) -> None:
+        """It is seen again. What was missed is a gap, which ends with the bar that is forming now."""
+        if not self.is_lost:
+            return
+        self.is_lost = False
+        if self._forming is not None:
+            self._forming.complete = False
+            self.gaps, self.gap_end_ns = self.gaps + 1, self._ends_ns(self._forming)
 
     def add(self, price: Decimal, volume: Decimal, trades: int, at_ns: int) -> tuple[Bar, ...]:
         """Take a price of the source; the bars that it closed."""

@@ -36,7 +36,9 @@ from engine.inputs import (
     MarkPrice,
     Quote,
     StreamLost,
+    StreamUp,
     TradeTick,
+    VenueConnected,
     VenueDescribed,
     VenueLost,
 )
@@ -127,9 +129,15 @@ class Market:
             case DataDropped():
                 self._mark_incomplete([seen.instrument])
             case StreamLost():
-                self._lose_stream(seen)
+                about = [name for name in self._of_venue(seen.venue) if seen.instrument in (None, name)]
+                self._lose(about)
+                self._drop_books(about)
+            case StreamUp():
+                self._find(name for name in self._of_venue(seen.venue) if seen.instrument in (None, name))
             case VenueLost():
-                self._mark_incomplete(name for name, sight in self._sights.items() if sight.venue == seen.venue)
+                self._lose(self._of_venue(seen.venue))
+            case VenueConnected():
+                self._find(self._of_venue(seen.venue))
             case ClockJumped():
                 return self._keep([(s, bar) for s in self.series.values() for bar in s.builder.skip(at_ns)])
             case VenueDescribed():
@@ -299,12 +307,23 @@ class Market:
             series.close(bar)
         return tuple(bar for _series, bar in closed)
 
-    def _lose_stream(self, lost: StreamLost) -> None:
-        """What was missed is not known: forming bars are not complete, and a book is none until its next snapshot."""
-        names = [name for name, sight in self._sights.items() if sight.venue == lost.venue]
-        about = [name for name in names if lost.instrument in (None, name)]
-        self._mark_incomplete(about)
-        for name in about:
+    def _of_venue(self, venue: VenueName) -> list[InstrumentName]:
+        return [name for name, sight in self._sights.items() if sight.venue == venue]
+
+    def _lose(self, instruments: Iterable[InstrumentName]) -> None:
+        """What is missed from here on is not known: bars are not complete until it is seen again."""
+        for name in instruments:
+            for series in self._sights[name].series:
+                series.builder.lose()
+
+    def _find(self, instruments: Iterable[InstrumentName]) -> None:
+        for name in instruments:
+            for series in self._sights[name].series:
+                series.builder.find()
+
+    def _drop_books(self, instruments: Iterable[InstrumentName]) -> None:
+        """A book that missed a change is none until its next snapshot."""
+        for name in instruments:
             self.books.pop(name, None)
 
     def _mark_incomplete(self, instruments: Iterable[InstrumentName]) -> None:

@@ -34,7 +34,8 @@ class Series:
     """Bars as they close, the one that is forming, and indicators.
 
     An indicator that is asked for the first time is fed with the bars that are kept, as if it had been there before.
-    After missing bars all indicators begin anew: an average over a hole is the average of something else.
+    After missing bars, and after a time in which nothing was seen, all indicators begin anew: an average over a hole is
+    the average of something else.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -59,11 +60,14 @@ class Series:
             gauge.add(bar)
 
     def indicator(self, indicator: Indicator, *, require_complete: bool = False) -> Value | None:
-        """The present value, or None until it is warm; with `require_complete` also None until `warm_up` bars in a row
-        were complete. Raises `ValueError` beyond `INDICATORS_KEPT` different ones."""
+        """The present value, or None until it is warm, and from a hole in what was seen until it is warm again; with
+        `require_complete` also None until `warm_up` bars in a row were complete. Raises `ValueError` beyond
+        `INDICATORS_KEPT` different ones."""
         gauge = self._gauges.get(indicator)
         if gauge is None:
             gauge = self._begin(indicator)
+        if self.builder.is_lost or self.builder.gaps != self._gaps:
+            return None
         if require_complete and self.complete_bars < indicator.warm_up:
             return None
         return gauge.value

@@ -80,7 +80,7 @@ def test_after_missing_bars_it_begins_anew() -> None:
         for bar in series.builder.close_until((BARS_AT_ONCE_LIMIT + 10) * MINUTE):
             series.close(bar)
         assert series.builder.gaps == 1
-        assert series.indicator(Sma(2)) == 30  # nothing of the new time has closed yet
+        assert series.indicator(Sma(2)) is None  # nothing of the new time has closed yet
         now = (BARS_AT_ONCE_LIMIT + 10) * MINUTE
         seen: list[Any] = []
         for number in (1, 2):
@@ -89,6 +89,32 @@ def test_after_missing_bars_it_begins_anew() -> None:
             seen.append((series.indicator(Sma(2)), series.indicator(Sma(1)), series.indicator(Rsi(1))))
     assert seen[0] == (None, 30, None)
     assert seen[1] == (65, 100, 100)
+
+
+def test_after_a_lost_line_it_warms_up_again() -> None:
+    """The forming bar and those that time closes meanwhile are not complete, and nothing is said of them."""
+    series = Series(Frame(BTC, MINUTE))
+    closed: list[Any] = []
+
+    def see(price: int, at_ns: int) -> None:
+        with exact_arithmetic():
+            for bar in series.builder.add(d(price), d(1), 1, at_ns):
+                closed.append(bar)
+                series.close(bar)
+
+    for number in range(4):
+        see(10 * number + 10, number * MINUTE)
+    assert series.indicator(Sma(2)) == 25
+    series.builder.lose()
+    assert series.indicator(Sma(2)) is None
+    see(100, 6 * MINUTE + 1)
+    series.builder.find()
+    said = []
+    for number in range(7, 11):
+        see(100, number * MINUTE)
+        said.append(series.indicator(Sma(2)))
+    assert [bar.complete for bar in closed] == [True] * 3 + [False] * 4 + [True] * 3
+    assert said == [None, None, 100, 100]
 
 
 def test_a_late_question_after_a_hole_sees_only_what_came_after_it() -> None:
