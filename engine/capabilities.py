@@ -70,6 +70,8 @@ class Capabilities:
     """Does the venue itself refuse what would open or grow a position?"""
     links: bool = False
     """Does the venue itself take from the others of a group what one of it executes?"""
+    lists: bool = False
+    """Does the venue take two orders of a group in one request, and end the other once one of them executes?"""
     amend: bool = False
     """Can an order be made smaller without losing its place in the queue?"""
     id_echo: bool = True

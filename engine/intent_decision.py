@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve, fields
 
 from engine import events
+from engine.capabilities import Capabilities
 from engine.desk import Desk
 from engine.events import Event
 from engine.inputs import Quote
@@ -236,16 +237,33 @@ def _may_use(state: State, name: StrategyName, instrument: InstrumentName) -> bo
 def is_linked_at_venue(state: State, *group: Order | None) -> bool:
     """Does the venue keep these orders' link by itself, and know each of their types?"""
     orders = [order for order in group if order is not None]
-    description = state.venues[orders[0].venue].description
-    can = description.capabilities if description is not None else None
+    can = _capabilities(state, orders[0])
     return can is not None and can.links and all(order.order_type in can.order_types for order in orders)
+
+
+def is_list(state: State, order: Order, twin: Order | None) -> bool:
+    """Can the two be placed as one list? Then they leave in one commit, of one size for good: the exits of a bracket,
+    which follow what their entry executes, can't."""
+    can = _capabilities(state, order)
+    if can is None or not can.lists or twin is None or order.parent is not None:
+        return False
+    return all(
+        each.order_type in can.order_types and each.order_type is not OrderType.TRAILING_STOP
+        and each.style is None and each.time_in_force is TimeInForce.GTC
+        for each in (order, twin)
+    )  # fmt: skip
+
+
+def _capabilities(state: State, order: Order) -> Capabilities | None:
+    description = state.venues[order.venue].description
+    return description.capabilities if description is not None else None
 
 
 def _why_held(state: State, market: Market, order: Order, twin: Order | None) -> str:
     """Why the order can't leave yet; empty where it can."""
     description = state.venues[order.venue].description
     assert description is not None  # judged: the venue is ready
-    if order.role is Role.STOP and not is_linked_at_venue(state, order, twin):
+    if order.role is Role.STOP and not (is_linked_at_venue(state, order, twin) or is_list(state, order, twin)):
         return TWIN_RESTS
     if order.order_type not in description.capabilities.order_types:
         return NOT_AT_VENUE
@@ -258,7 +276,8 @@ def _why_leg_held(state: State, leg: Order, order: Order) -> str:
     """A leg of an entry waits for it; of twins the limit order rests at the venue, and the engine keeps the stop."""
     if leg.parent is not None:
         return WAITS_FOR_ENTRY
-    return TWIN_RESTS if leg.role is Role.STOP and not is_linked_at_venue(state, leg, order) else ""
+    is_linked = is_linked_at_venue(state, leg, order) or is_list(state, leg, order)
+    return TWIN_RESTS if leg.role is Role.STOP and not is_linked else ""
 
 
 # --- replacements -----------------------------------------------------------------------------------------------

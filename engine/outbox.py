@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from engine import events
 from engine.capabilities import Capabilities
@@ -24,7 +24,11 @@ from engine.values import (
 
 @frozen(kw_only=True)
 class SubmitOrder:
-    """A new order. `seq` is the event it follows from; `expires_ns` is when the venue must refuse it as too old."""
+    """A new order. `seq` is the event it follows from; `expires_ns` is when the venue must refuse it as too old.
+
+    `twin` is the other order of its group, to be placed in the same request, where the venue takes such lists: both are
+    placed or none, and each has its own answer.
+    """
 
     seq: int
     at_ns: int
@@ -44,6 +48,7 @@ class SubmitOrder:
     good_till_ns: int | None = None
     reduce_only: bool = False
     group: OrderId | None = None
+    twin: SubmitOrder | None = None
 
 
 @frozen(kw_only=True)
@@ -147,6 +152,26 @@ def requests_for(state: State, recorded: Recorded) -> list[Request]:
     return []
 
 
+def paired(state: State, requests: list[Request]) -> list[Request]:
+    """The same requests, those of one group in one where their venue takes lists; each stands where its first stood."""
+    found: list[Request] = []
+    places: dict[OrderId, int] = {}
+    for request in requests:
+        if isinstance(request, SubmitOrder) and request.group is not None and _takes_lists(state, request.venue):
+            first = found[places[request.group]] if request.group in places else None
+            if isinstance(first, SubmitOrder):
+                found[places[request.group]] = evolve(first, twin=evolve(request, group=None), group=None)
+                continue
+            places[request.group] = len(found)
+        found.append(request)
+    return found
+
+
+def _takes_lists(state: State, venue: VenueName) -> bool:
+    description = state.venues[venue].description
+    return description is not None and description.capabilities.lists
+
+
 def recalls_for(recorded: Recorded) -> list[RecallOrder]:
     """What an event has to be looked up in the journal."""
     event = recorded.event
@@ -165,7 +190,7 @@ def _submit(state: State, at: Recorded, order: Order, client_order_id: ClientOrd
         quantity=order.quantity, price=order.sent_price, stop_price=order.stop_price if waits else None,
         trail=order.trail if waits else None, good_till_ns=order.good_till_ns,
         reduce_only=order.reduce_only and can is not None and can.reduce_only,
-        group=order.group if can is not None and can.links and not order.is_triggered else None,
+        group=order.group if can is not None and (can.links or can.lists) and not order.is_triggered else None,
     )  # fmt: skip
 
 

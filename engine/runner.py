@@ -19,7 +19,16 @@ from engine.fold import FOLD_VERSION, apply, cause_of
 from engine.inbox import INBOX_FULL, Inbox
 from engine.inputs import Input, TimePassed, VenueLost
 from engine.market import Market
-from engine.outbox import CancelOrder, RecallOrder, ReplaceOrder, Request, SubmitOrder, recalls_for, requests_for
+from engine.outbox import (
+    CancelOrder,
+    RecallOrder,
+    ReplaceOrder,
+    Request,
+    SubmitOrder,
+    paired,
+    recalls_for,
+    requests_for,
+)
 from engine.ports import Clock, EventLog, NoTape, Tape, Venue
 from engine.state import Recorded, State
 from engine.system_decision import stop_process
@@ -176,7 +185,7 @@ class Runner:
         self.figures.events += len(made)
         self.figures.commit_ns = self.clock.now_ns() - begun_ns
         self.gate.allow_until(durable_seq, self.state.settings.orders.send_limit_ns)
-        self._release(requests)
+        self._release(paired(self.state, requests))
         while self._recalls:
             self._recall(self._recalls.pop())
         self._watch(made)

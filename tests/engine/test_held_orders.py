@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine import inputs
 from engine.events import Event, OrderReplaced
 from engine.inputs import Action, Refusal
-from engine.instructions import Bracket, Leg, Oco, Role
+from engine.instructions import Bracket, Leg, Oco, Role, Work
 from engine.order import CANCELED, DENIED, EXPIRED, FILLED, INTENT, NEW, PENDING_NEW, Order
 from engine.outbox import CancelOrder, ReplaceOrder, SubmitOrder
 from engine.sessions import WEEK, TradingSession
@@ -534,6 +534,61 @@ def test_what_a_twin_executed_is_believed_from_the_answer_to_a_question_too() ->
     answer = held.world.status("new", order=held.now(stop), quantity=d("1.5"), asked_ns=held.world.clock.ns)
     assert "OrderRestated" in kinds(held.world.tell(answer))
     assert held.now(stop).quantity == d("1.5")
+
+
+def test_a_venue_that_takes_lists_gets_twins_in_one_request() -> None:
+    held = Held(OrderType.STOP, lists=True)
+    held.bought()
+    held.want(sell(price=110, linked=Oco(Leg(stop_price=95))))
+    (sent,) = held.sent()
+    target, stop = held.role(Role.TARGET), held.role(Role.STOP)
+    assert sent.twin is not None
+    assert {sent.order_id, sent.twin.order_id} == {target.order_id, stop.order_id}
+    assert (sent.group, sent.twin.group, target.held, stop.held) == (None, None, "", "")
+    held.ack(target)
+    held.ack(stop)
+    held.fill(target, "0.5", "110")
+    held.world.tell(inputs.Expired(**held.world.head(held.now(stop)) | {"venue_order_id": f"v-{stop.order_id}"}))
+    assert (held.now(stop).status, held.now(target).leaves) == (EXPIRED, d("1.5"))
+
+
+def test_twins_in_one_request_are_in_doubt_together_and_never_sent_again() -> None:
+    held = Held(OrderType.STOP, lists=True)
+    held.bought()
+    held.want(sell(price=110, linked=Oco(Leg(stop_price=95))))
+    held.sent()
+    held.restart()
+    doubted = [order for order in held.world.orders() if order.is_in_doubt]
+    assert {order.role for order in doubted} == {Role.TARGET, Role.STOP}
+    assert held.sent() == []
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"price": 110, "linked": Oco(Leg(trail=5))},
+        {"price": 110, "linked": Oco(Leg(stop_price=95)), "time_in_force": "ioc"},
+        {"price": 110, "linked": Oco(Leg(stop_price=95)), "style": Work()},
+    ],
+)
+def test_what_no_list_takes_the_engine_links(wanted: dict[str, Any]) -> None:
+    held = Held(OrderType.STOP, OrderType.TRAILING_STOP, lists=True)
+    held.bought()
+    held.want(sell(**wanted))
+    (sent,) = held.sent()
+    assert (sent.twin, sent.price is not None) == (None, True)
+    assert held.role(Role.STOP).held == "its twin rests at the venue"
+
+
+def test_a_bracket_s_exits_are_no_list() -> None:
+    held = Held(OrderType.STOP, lists=True)
+    held.want(bracket())
+    entry = held.role(Role.ENTRY)
+    held.ack(entry)
+    held.sent()
+    held.fill(entry, "2")
+    (sent,) = held.sent()
+    assert (sent.twin, sent.order_id) == (None, held.role(Role.TARGET).order_id)
 
 
 def test_two_alike_are_no_twins() -> None:
