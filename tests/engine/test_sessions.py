@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import evolve
@@ -94,7 +93,7 @@ times = st.times().map(lambda t: f"{t.hour:02}:{t.minute:02}")
 
 @given(instants, times, zones)
 def test_a_day_is_the_date_on_which_it_began(at_ns: int, begins: str, zone: str) -> None:
-    local = datetime.fromtimestamp(at_ns // SECOND_NS, ZoneInfo(zone)).replace(tzinfo=None)
+    local = datetime.fromtimestamp(at_ns // SECOND_NS, zone_of(zone)).replace(tzinfo=None)
     hours, minutes = map(int, begins.split(":"))
     naive = (local - timedelta(hours=hours, minutes=minutes)).date()
     assert date.fromordinal(trading_day(at_ns, begins, zone)) == naive
@@ -112,7 +111,7 @@ def test_a_session_equals_its_restatement(at_ns: int, opens: str, closes: str, z
     if zone not in ("UTC", "Asia/Kolkata"):
         return
     session = TradingSession(time_zone=zone, open=opens, close=closes, weekdays=tuple(sorted(days)))
-    local = datetime.fromtimestamp(at_ns // SECOND_NS, ZoneInfo(zone))
+    local = datetime.fromtimestamp(at_ns // SECOND_NS, zone_of(zone))
     second = (local.hour * 60 + local.minute) * 60 + local.second
     first, last = (sum(int(x) * w for x, w in zip(t.split(":"), (3600, 60), strict=True)) for t in (opens, closes))
     today, yesterday = list(Weekday)[local.weekday()], list(Weekday)[local.weekday() - 1]
