@@ -28,6 +28,13 @@ class Source(StrEnum):
     HISTORY = "history"
 
 
+class TrailBy(StrEnum):
+    """How far a trailing stop stays behind the market: by a distance in price, or by a part of the price."""
+
+    PRICE = "price"
+    FRACTION = "fraction"
+
+
 class PositionMode(StrEnum):
     """Whether a contract has one position, or a long and a short one beside each other."""
 
@@ -72,6 +79,8 @@ class Capabilities:
     """Does the venue itself take from the others of a group what one of it executes?"""
     lists: bool = False
     """Does the venue take two orders of a group in one request, and end the other once one of them executes?"""
+    trails_by: tuple[TrailBy, ...] = (TrailBy.PRICE,)
+    """Of trailing stops, where the venue knows them."""
     amend: bool = False
     """Can an order be made smaller without losing its place in the queue?"""
     id_echo: bool = True
@@ -80,6 +89,11 @@ class Capabilities:
     """Can a stream that broke be taken up again where it broke? If not, what was missed comes by snapshot."""
     history_ns: int | None = None
     """How far back closed orders and executions can be asked for; None: without an end."""
+
+    def knows(self, order_type: OrderType, *, trails_by: TrailBy | None = None) -> bool:
+        """Does the venue know this type of order, and for a trailing stop how it trails?"""
+        is_trailing = order_type is OrderType.TRAILING_STOP
+        return order_type in self.order_types and (not is_trailing or trails_by in self.trails_by)
 
 
 @frozen

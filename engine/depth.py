@@ -9,7 +9,7 @@ from engine.book import Book
 from engine.market import Market
 from engine.order import Order
 from engine.pricing import far_side, slipped
-from engine.values import EXACT, Side
+from engine.values import EXACT, ZERO, Side
 
 LEVELS_MOST = 1_000
 """Levels of the book that are walked; what lies behind them is not counted as depth."""
@@ -32,9 +32,10 @@ def worst_of(market: Market, order: Order, quantity: Decimal, slippage: Callable
 def _stop_of(market: Market, order: Order) -> Decimal | None:
     """The stop price; of a trailing stop that has none yet, its distance from the market as it is."""
     quote = market.quotes.get(order.instrument)
-    if order.stop_price is not None or order.trail is None or quote is None:
+    if order.stop_price is not None or order.trails_by is None or quote is None:
         return order.stop_price
-    return EXACT.add(far_side(order.side, quote), order.trail * order.side.sign)
+    touch = far_side(order.side, quote)
+    return EXACT.add(touch, (order.trail_at(touch) or ZERO) * order.side.sign)
 
 
 def _walked(market: Market, order: Order, quantity: Decimal, slippage: Callable[[], Decimal | None]) -> Decimal | None:

@@ -14,7 +14,7 @@ from attrs import evolve
 from engine import events
 from engine.events import Event
 from engine.inputs import Input, Quote
-from engine.intent_decision import amended, close_ns, is_linked_at_venue, request_submit
+from engine.intent_decision import amended, close_ns, is_known, is_linked_at_venue, request_submit
 from engine.market import Market
 from engine.order import INTENT, Order, Pending
 from engine.order_decision import CancelAsked, decide_order
@@ -204,7 +204,7 @@ def _is_due(state: State, order: Order) -> bool:
 
 def _knows(state: State, order: Order) -> bool:
     description = state.venues[order.venue].description
-    return description is not None and order.order_type in description.capabilities.order_types
+    return description is not None and is_known(description.capabilities, order)
 
 
 def _beside(state: State, order: Order) -> list[Order]:

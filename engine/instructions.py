@@ -86,16 +86,18 @@ class Role(StrEnum):
 @frozen(kw_only=True)
 class Leg:
     """One linked order, by its prices: `price` alone is a limit order, `stop_price` a stop (with `price` a stop-limit),
-    `trail` a trailing stop that begins at `stop_price` or at that distance from the market."""
+    `trail` (or `trail_fraction`, a part of the price) a trailing stop that begins at `stop_price` or at that distance
+    from the market."""
 
     price: Decimal | None = field(default=None, converter=maybe_exact)
     stop_price: Decimal | None = field(default=None, converter=maybe_exact)
     trail: Decimal | None = field(default=None, converter=maybe_exact)
+    trail_fraction: Decimal | None = field(default=None, converter=maybe_exact)
 
     @property
     def order_type(self) -> OrderType:
         """OrdType(40) of such an order."""
-        if self.trail is not None:
+        if self.trail is not None or self.trail_fraction is not None:
             return OrderType.TRAILING_STOP
         if self.stop_price is not None:
             return OrderType.STOP if self.price is None else OrderType.STOP_LIMIT
@@ -107,7 +109,7 @@ class Leg:
         return Role.STOP if self.order_type.has_trigger else Role.TARGET
 
     def __attrs_post_init__(self) -> None:
-        if self.price is None and self.stop_price is None and self.trail is None:
+        if all(said is None for said in (self.price, self.stop_price, self.trail, self.trail_fraction)):
             raise ValueError("a leg has a price, a stop_price or a trail")
 
 

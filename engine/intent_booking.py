@@ -25,9 +25,9 @@ def _intend(state: State, at: Recorded, event: events.OrderIntended) -> None:
         instrument=event.instrument, venue=event.venue, side=event.side, order_type=event.order_type,
         time_in_force=event.time_in_force, post_only=event.post_only, quantity=event.quantity, price=event.price,
         key=event.key, created_ns=at.at_ns, updated_ns=at.at_ns, intended_seq=at.seq, stop_price=event.stop_price,
-        trail=event.trail, good_till_ns=event.good_till_ns, reduce_only=event.reduce_only,
-        max_slippage=event.max_slippage, worst_price=event.worst_price, style=event.style, parent=event.parent,
-        group=event.group, role=event.role, strategy_hash=event.strategy_hash,
+        trail=event.trail, trail_fraction=event.trail_fraction, good_till_ns=event.good_till_ns,
+        reduce_only=event.reduce_only, max_slippage=event.max_slippage, worst_price=event.worst_price,
+        style=event.style, parent=event.parent, group=event.group, role=event.role, strategy_hash=event.strategy_hash,
     )  # fmt: skip
     put(state, order)
     link(state, order)

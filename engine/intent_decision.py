@@ -141,6 +141,7 @@ def _ordered(state: State, market: Market, name: StrategyName, intent: Intent, n
         instrument=intent.instrument, venue=venue, side=intent.side, order_type=intent.order_type,
         time_in_force=intent.time_in_force, post_only=intent.post_only, quantity=intent.quantity, price=intent.price,
         key=intent.key, created_ns=now_ns, updated_ns=now_ns, stop_price=intent.stop_price, trail=intent.trail,
+        trail_fraction=intent.trail_fraction,
         good_till_ns=intent.expires, reduce_only=intent.reduce_only, max_slippage=_slippage(state, name, intent),
         style=intent.style, group=token if isinstance(intent.linked, Oco) else None, role=_role(intent),
     )  # fmt: skip
@@ -193,7 +194,7 @@ def _priced(state: State, order: Order, quote: Quote) -> Order:
         return evolve(bounded, price=place_near(bounded, terms, quote))
     if order.order_type is OrderType.MARKET and order.max_slippage is not None:
         return evolve(order, worst_price=worst_price(order, terms, quote))
-    if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None and order.trail is not None:
+    if order.order_type is OrderType.TRAILING_STOP and order.stop_price is None and order.trails_by is not None:
         return evolve(order, stop_price=trailed(order, terms, far_side(order.side, quote)))
     return order
 
@@ -211,6 +212,7 @@ def _legs(state: State, intent: Intent, order: Order) -> list[Order]:
 def _leg(order: Order, leg: Leg, side: Side, group: OrderId | None, parent: OrderId | None) -> Order:
     return evolve(
         order, side=side, order_type=leg.order_type, price=leg.price, stop_price=leg.stop_price, trail=leg.trail,
+        trail_fraction=leg.trail_fraction,
         time_in_force=TimeInForce.GTC, good_till_ns=None, post_only=False, key=None, style=None, max_slippage=None,
         worst_price=None, reduce_only=parent is not None or order.reduce_only, parent=parent, group=group,
         role=leg.role,
@@ -238,7 +240,12 @@ def is_linked_at_venue(state: State, *group: Order | None) -> bool:
     """Does the venue keep these orders' link by itself, and know each of their types?"""
     orders = [order for order in group if order is not None]
     can = _capabilities(state, orders[0])
-    return can is not None and can.links and all(order.order_type in can.order_types for order in orders)
+    return can is not None and can.links and all(is_known(can, order) for order in orders)
+
+
+def is_known(can: Capabilities, order: Order) -> bool:
+    """Does the venue know this kind of order, so that the engine need not hold it?"""
+    return can.knows(order.order_type, trails_by=order.trails_by)
 
 
 def is_list(state: State, order: Order, twin: Order | None) -> bool:
@@ -265,7 +272,7 @@ def _why_held(state: State, market: Market, order: Order, twin: Order | None) ->
     assert description is not None  # judged: the venue is ready
     if order.role is Role.STOP and not (is_linked_at_venue(state, order, twin) or is_list(state, order, twin)):
         return TWIN_RESTS
-    if order.order_type not in description.capabilities.order_types:
+    if not is_known(description.capabilities, order):
         return NOT_AT_VENUE
     if order.style is not None and misses_bounds(order, market):
         return WAITS_FOR_BOUNDS

@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import frozen
 
+from engine.capabilities import TrailBy
 from engine.instructions import Role, Work
 from engine.order_tables import (  # noqa: F401 (this is where they are imported from)
     ACTIVE,
@@ -148,6 +149,7 @@ class Order:
     queried_ns: int = 0
     stop_price: Decimal | None = None
     trail: Decimal | None = None
+    trail_fraction: Decimal | None = None
     good_till_ns: int | None = None
     reduce_only: bool = False
     max_slippage: Decimal | None = None
@@ -200,6 +202,19 @@ class Order:
     def sent_price(self) -> Decimal | None:
         """The limit price at the venue."""
         return self.worst_price if self.price is None and self.sent_type is OrderType.LIMIT else self.price
+
+    @property
+    def trails_by(self) -> TrailBy | None:
+        """How a trailing stop follows the market."""
+        if self.trail is not None:
+            return TrailBy.PRICE
+        return None if self.trail_fraction is None else TrailBy.FRACTION
+
+    def trail_at(self, price: Decimal) -> Decimal | None:
+        """The distance at which it follows a market that stands at a price."""
+        if self.trail is None and self.trail_fraction is not None:
+            return EXACT.multiply(self.trail_fraction, price)
+        return self.trail
 
     @property
     def average_price(self) -> Decimal | None:

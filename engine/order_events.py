@@ -81,6 +81,7 @@ class OrderIntended(OrderEvent):
     seen: Quote | None = None
     stop_price: Decimal | None = None
     trail: Decimal | None = None
+    trail_fraction: Decimal | None = None
     good_till_ns: int | None = None
     reduce_only: bool = False
     max_slippage: Decimal | None = None

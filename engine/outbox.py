@@ -45,6 +45,7 @@ class SubmitOrder:
     price: Decimal | None
     stop_price: Decimal | None = None
     trail: Decimal | None = None
+    trail_fraction: Decimal | None = None
     good_till_ns: int | None = None
     reduce_only: bool = False
     group: OrderId | None = None
@@ -188,7 +189,8 @@ def _submit(state: State, at: Recorded, order: Order, client_order_id: ClientOrd
         order_id=order.order_id, client_order_id=client_order_id, instrument=order.instrument, side=order.side,
         order_type=order.sent_type, time_in_force=_sent_time_in_force(order, can), post_only=order.post_only,
         quantity=order.quantity, price=order.sent_price, stop_price=order.stop_price if waits else None,
-        trail=order.trail if waits else None, good_till_ns=order.good_till_ns,
+        trail=order.trail if waits else None, trail_fraction=order.trail_fraction if waits else None,
+        good_till_ns=order.good_till_ns,
         reduce_only=order.reduce_only and can is not None and can.reduce_only,
         group=order.group if can is not None and (can.links or can.lists) and not order.is_triggered else None,
     )  # fmt: skip

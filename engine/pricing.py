@@ -109,11 +109,12 @@ def trailed(order: Order, terms: Instrument, price: Decimal) -> Decimal | None:
 
     It moves in steps of at least a twentieth of the trail, so that not every tick is an event.
     """
-    if order.trail is None:
+    trail = order.trail_at(price)
+    if trail is None:
         return None
-    away = EXACT.add(price, EXACT.multiply(order.trail, Decimal(order.side.sign)))
+    away = EXACT.add(price, EXACT.multiply(trail, Decimal(order.side.sign)))
     wanted = terms.round_price(away, order.side)
-    step = max(terms.tick, divide(order.trail, Decimal(TRAIL_STEPS)))
+    step = max(terms.tick, divide(trail, Decimal(TRAIL_STEPS)))
     if order.stop_price is None or (order.stop_price - wanted) * order.side.sign >= step:
         return wanted
     return None

@@ -292,7 +292,8 @@ def roll_day(state: State, at_ns: int) -> None:
 def intent_fingerprint(order: Order) -> str:
     """What makes two intents equal for the duplicate guard."""
     terms = f"{order.order_type}/{order.quantity}/{order.price}"
-    waits_for = "" if order.stop_price is None and order.trail is None else f"/{order.stop_price}/{order.trail}"
+    trail = order.trail if order.trail_fraction is None else f"{order.trail_fraction} of the price"
+    waits_for = "" if order.stop_price is None and trail is None else f"/{order.stop_price}/{trail}"
     return f"{order.strategy}/{order.instrument}/{order.side}/{terms}{waits_for}"
 
 

@@ -54,9 +54,10 @@ class Intent:
     same strategy a second time does nothing, for as long as the first order is kept (`closed_kept`).
 
     `stop_price` is what a stop or take-profit waits for, `trail` the distance in price at which a trailing stop
-    follows; `expires` (ns since the epoch) ends a `gtd` order. `reduce_only` never opens or grows a position.
-    `max_slippage` (a fraction of the touch) bounds a market order: it leaves as an immediate-or-cancel limit order at
-    that price. `style` works the order near the touch, `linked` adds its exits (`Bracket`) or its twin (`Oco`).
+    follows, or `trail_fraction` the part of the price (0.01 is one percent); `expires` (ns since the epoch) ends a
+    `gtd` order. `reduce_only` never opens or grows a position. `max_slippage` (a fraction of the touch) bounds a market
+    order: it leaves as an immediate-or-cancel limit order at that price. `style` works the order near the touch,
+    `linked` adds its exits (`Bracket`) or its twin (`Oco`).
     """
 
     instrument: InstrumentName = field(converter=InstrumentName)
@@ -70,6 +71,7 @@ class Intent:
     key: str | None = None
     stop_price: Decimal | None = field(default=None, converter=maybe_exact)
     trail: Decimal | None = field(default=None, converter=maybe_exact)
+    trail_fraction: Decimal | None = field(default=None, converter=maybe_exact)
     expires: int | None = None
     reduce_only: bool = False
     max_slippage: Decimal | None = field(default=None, converter=maybe_exact)

@@ -6,9 +6,10 @@ programs have open) is asked with what is known here.
 
 from __future__ import annotations
 
+from engine.order import Order
 from engine.registry import refusal
 from engine.sight import Check, Denied, Sight
-from engine.values import EXACT, ONE, OrderType, TimeInForce, divide, plain
+from engine.values import EXACT, ONE, ZERO, OrderType, TimeInForce, divide, plain
 
 
 def is_tradable(sight: Sight) -> Denied | None:
@@ -28,11 +29,20 @@ def has_sane_terms(sight: Sight) -> Denied | None:
     has_stop, trails = order.stop_price is not None, kind is OrderType.TRAILING_STOP
     if (has_stop is not kind.has_trigger and not trails) or (order.stop_price is not None and order.stop_price <= 0):
         return Denied("stop_price", {"stop_price": str(order.stop_price), "order_type": str(kind)})
-    if trails is (order.trail is None) or (order.trail is not None and order.trail <= 0):
-        return Denied("trail", {"trail": str(order.trail), "order_type": str(kind)})
+    if not _trails_sanely(order):
+        trail, fraction = str(order.trail), str(order.trail_fraction)
+        return Denied("trail", {"trail": trail, "trail_fraction": fraction, "order_type": str(kind)})
     if order.post_only and (kind is not OrderType.LIMIT or not order.time_in_force.may_rest):
         return Denied("post_only", {"order_type": str(kind), "time_in_force": str(order.time_in_force)})
     return _has_sane_extras(sight)
+
+
+def _trails_sanely(order: Order) -> bool:
+    """A trailing stop follows by a distance or by a part of the price, and no other order does."""
+    said = [trail for trail in (order.trail, order.trail_fraction) if trail is not None]
+    if len(said) != (order.order_type is OrderType.TRAILING_STOP):
+        return False
+    return all(trail > 0 for trail in said) and (order.trail_fraction or ZERO) < ONE
 
 
 def _has_sane_extras(sight: Sight) -> Denied | None:

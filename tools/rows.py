@@ -147,6 +147,7 @@ def order_row(order: Order) -> Row:
         "strategy_version": order.strategy_version or None,
         "stop_price": _text(order.stop_price),
         "trail": _text(order.trail),
+        "trail_fraction": _text(order.trail_fraction),
         "worst_price": _text(order.worst_price),
         "good_till_ns": order.good_till_ns,
         "reduce_only": order.reduce_only,

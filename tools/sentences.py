@@ -223,6 +223,7 @@ def _at_prices(event: events.OrderIntended) -> str:
     price = "at the market" if event.price is None else f"at {number(event.price)}"
     stop = "" if event.stop_price is None else f" once {number(event.stop_price)} is reached"
     trail = "" if event.trail is None else f", trailing by {number(event.trail)}"
+    trail += "" if event.trail_fraction is None else f", trailing by {number(event.trail_fraction)} of the price"
     bound = "" if event.worst_price is None else f", at worst {number(event.worst_price)}"
     reduces = ", only to reduce" if event.reduce_only else ""
     return f"{price}{stop}{trail}{bound}{reduces}"

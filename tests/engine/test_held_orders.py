@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import inputs
+from engine.capabilities import TrailBy
 from engine.events import Event, OrderReplaced
 from engine.inputs import Action, Refusal
 from engine.instructions import Bracket, Leg, Oco, Role, Work
@@ -120,6 +121,7 @@ def sell(**terms: Any) -> Intent:
         ({"order_type": "take_profit_limit", "stop_price": 110, "price": 109}, ("109.5", "112"), ("110", "112"),
          "limit", "109"),
         ({"order_type": "trailing_stop", "trail": 5}, ("95.5", "96"), ("95", "96"), "market", None),
+        ({"order_type": "trailing_stop", "trail_fraction": "0.05"}, ("95.5", "96"), ("95", "96"), "market", None),
     ],
 )  # fmt: skip
 def test_a_stop_that_the_venue_does_not_know_is_watched_by_the_engine(
@@ -193,6 +195,25 @@ def test_a_trailing_stop_follows_and_never_goes_back() -> None:
     assert kinds(held.quote("107", "108")) == []
     assert held.now(order).stop_price == d(105)
     assert kinds(held.quote("105", "106"))[:2] == ["OrderTriggered", "SubmitRequested"]
+
+
+def test_a_stop_trails_by_a_part_of_the_price_where_it_stands() -> None:
+    held = Held()
+    held.bought()
+    held.want(sell(order_type="trailing_stop", trail_fraction="0.1"))
+    order = held.world.orders()[-1]
+    assert held.now(order).stop_price == d(90)
+    held.quote("200", "201")
+    assert held.now(order).stop_price == d(180)
+
+
+@pytest.mark.parametrize(("by", "is_held"), [({"trail": 5}, True), ({"trail_fraction": "0.05"}, False)])
+def test_a_venue_that_trails_by_parts_gets_no_distances(by: dict[str, Any], is_held: bool) -> None:
+    held = Held(OrderType.TRAILING_STOP, trails_by=(TrailBy.FRACTION,))
+    held.bought()
+    held.want(sell(order_type="trailing_stop", **by))
+    assert bool(held.world.orders()[-1].held) is is_held
+    assert [sent.trail_fraction for sent in held.sent()] == ([] if is_held else [d("0.05")])
 
 
 def test_a_trail_moves_in_steps_so_that_not_every_tick_is_an_event() -> None:

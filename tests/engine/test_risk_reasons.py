@@ -677,3 +677,9 @@ def test_fees_in_an_asset_without_a_mark_are_refused_and_said() -> None:
     assert reason_of(world) == "approved"
     hold(world, "1", fee=d("0.01"), fee_asset=Asset("BTC"))  # at the mark of 100.5
     assert reason_of(world) == "max_daily_fees"
+
+
+@pytest.mark.parametrize("said", [{"trail_fraction": d(1)}, {"trail_fraction": d("0.1"), "trail": d(1)}, {}])
+def test_a_stop_trails_in_one_way_and_by_less_than_all(said: dict[str, Any]) -> None:
+    assert reason_of(trading(), **said, **TRAILING) == "trail"
+    assert reason_of(trading(), trail_fraction=d("0.1"), **TRAILING) == "approved"
