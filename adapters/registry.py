@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from attrs import frozen
+from attrs import fields_dict, frozen
 
+from adapters.environment import ON_THIS_MACHINE, Environment, check_environments
+from engine.capabilities import Capabilities
 from engine.ports import EventLog, Venue
 from engine.values import InstrumentName, VenueName
 
@@ -46,17 +48,37 @@ class ServerSettings:
     announce: Callable[[str], None]
 
 
+ACCOUNT_OPTIONS = ("environment", "allow_withdrawal_rights")
+"""Options of every adapter that has environments; those of its URLs are called `..._url`, of its keys as they like."""
+
+
 @frozen
 class Adapter:
     """One kind of venue: its options (an attrs class, read from TOML), how to connect, how to serve its exchange.
 
-    `serve` blocks until the process is asked to end.
+    `serve` blocks until the process is asked to end. `environments` are those that its option of that name may say;
+    an adapter without any trades on this machine. `capabilities` is what it can at most, for tables of all adapters.
+    Raises `ValueError` for environments that can't be told apart.
     """
 
     name: str
     options: type
     connect: Callable[[VenueSettings], Venue]
     serve: Callable[[ServerSettings], None] | None = None
+    environments: tuple[Environment, ...] = ()
+    capabilities: Capabilities | None = None
+
+    def __attrs_post_init__(self) -> None:
+        check_environments(self.environments)
+        missing = [name for name in ACCOUNT_OPTIONS if self.environments and name not in fields_dict(self.options)]
+        if missing:
+            raise ValueError(f"the adapter {self.name} has environments, and no option {missing[0]}")
+
+    def environment(self, options: Any) -> Environment:
+        """The environment that these options name. Raises `KeyError` for one that the adapter does not have."""
+        if not self.environments:
+            return ON_THIS_MACHINE
+        return {environment.name: environment for environment in self.environments}[str(options.environment)]
 
 
 def adapters() -> dict[str, Adapter]:

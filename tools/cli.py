@@ -81,13 +81,15 @@ def _end(error: Exception) -> int:
 
 def _exit_codes() -> tuple[tuple[type[Exception], int], ...]:
     """Which error ends with which code; the first that fits counts."""
+    from adapters.keys import KeyMissing
+    from adapters.rights import PolicyRefused
     from engine.input_codec import TapeDamaged
     from engine.ports import VenueUnreachable
     from journal.errors import CommitUnknown, JournalDamaged, JournalLocked, JournalMissing, JournalUnsuitable
-    from tools.config import ConfigurationWrong, LiveRefused
+    from tools.config import ConfigurationConflict, ConfigurationWrong
     from tools.control import ControlRefused, EngineSilent
+    from tools.guard import LiveRefused
     from tools.init import FilesExist
-    from tools.start import ConfigurationConflict
     from tools.why import NothingKnown
 
     return (
@@ -102,8 +104,10 @@ def _exit_codes() -> tuple[tuple[type[Exception], int], ...]:
         (CommitUnknown, 74),
         (JournalLocked, 75),
         (LiveRefused, 77),
+        (PolicyRefused, 77),
         (ConfigurationWrong, 78),
         (ConfigurationConflict, 78),
+        (KeyMissing, 78),
         (FilesExist, 78),
         (OSError, 74),
     )
@@ -151,7 +155,8 @@ def init(directory: Path, strategy: str) -> None:
 @click.option("--live", is_flag=True, help="Trade real money; the configuration must say so too.")
 def run(config: Path, for_ns: int | None, fresh: bool, live: bool) -> int:
     """Start or continue the unattended run, in the foreground."""
-    from tools.config import check_live, read_configuration
+    from tools.config import read_configuration
+    from tools.guard import check_live
     from tools.run import run as go
     from tools.watching import watcher
 

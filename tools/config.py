@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from engine.settings import Mode, Settings
+from engine.settings import Settings
 from engine.strategy import Strategy
 from engine.values import StrategyName, VenueName
 from tools.document import Document, VenueConfiguration
@@ -22,11 +22,11 @@ from tools.toml_place import Key, dotted, lines_of
 
 __all__ = [
     "Configuration",
+    "ConfigurationConflict",
     "ConfigurationWrong",
     "Fault",
-    "LiveRefused",
     "VenueConfiguration",
-    "check_live",
+    "configuration_wrong",
     "load_strategies",
     "read_configuration",
     "read_journal_directory",
@@ -57,8 +57,8 @@ class ConfigurationWrong(Exception):
         super().__init__("\n  ".join((f"{path}: {count}", *lines)))
 
 
-class LiveRefused(Exception):
-    """The live guard: real money needs both `mode = "live"` and `--live` (exit 77)."""
+class ConfigurationConflict(Exception):
+    """The journal belongs to another mode, account or set of venues than the configuration names (exit 78)."""
 
 
 @frozen
@@ -111,20 +111,14 @@ def load_strategies(configuration: Configuration) -> dict[StrategyName, type[Str
     wrong: list[Wrong] = []
     found = _load(_files(configuration, wrong), configuration.directory, wrong)
     if wrong:
-        _, lines = _parse(configuration.path)
-        raise ConfigurationWrong(configuration.path, _placed(wrong, lines))
+        raise configuration_wrong(configuration.path, wrong)
     return found
 
 
-def check_live(configuration: Configuration, live: bool) -> None:
-    """The guard of `run`: raises `LiveRefused` where money could be at stake without both words."""
-    is_live = configuration.settings.mode is Mode.LIVE
-    if is_live and not live:
-        raise LiveRefused('mode = "live" trades real money and also needs --live on the command line')
-    if live and not is_live:
-        raise LiveRefused(f'--live was given, but the configuration says mode = "{configuration.settings.mode}"')
-    if is_live:
-        raise LiveRefused('this release has no venue for real money; write mode = "paper"')
+def configuration_wrong(path: Path, wrong: list[Wrong]) -> ConfigurationWrong:
+    """Faults that showed after the file was read, with their lines in it."""
+    _, lines = _parse(path)
+    return ConfigurationWrong(path, _placed(wrong, lines))
 
 
 # --- the file ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import Factory, define, evolve, fields, frozen, resolve_types
 
+from adapters.environment import Environment, check_url
 from adapters.registry import Adapter, adapters
 from engine.limits import Limits, Measures, Risk
 from engine.recent import COUNTED_MOST
@@ -57,6 +58,11 @@ class VenueConfiguration:
     adapter: Adapter
     options: Any
     symbols: dict[InstrumentName, str]
+
+    @property
+    def environment(self) -> Environment:
+        """Where it trades, and whether with real money."""
+        return self.adapter.environment(self.options)
 
 
 @define
@@ -172,11 +178,29 @@ class Document:
                 continue
             given = {key: value for key, value in table.items() if key != "adapter"}
             options = self.structure.read(adapter.options, given, ("venues", name), self.wrong)
+            self._check_environment(name, adapter, options)
             symbols = {key: listing.symbol for key, listing in listings.items() if listing.venue == name}
             found[VenueName(name)] = VenueConfiguration(adapter, options, symbols)
         if not self._names("venues"):
             self.wrong.append(Wrong(("venues",), 'no venue: write [venues.sim] with adapter = "simulated"'))
         return found
+
+    def _check_environment(self, name: str, adapter: Adapter, options: Any) -> None:
+        """The environment is one of the adapter's, and every URL leads there."""
+        if options is None or not adapter.environments:
+            return
+        known = {environment.name: environment for environment in adapter.environments}
+        environment = known.get(str(options.environment))
+        if environment is None:
+            self._no_such(("venues", name, "environment"), "environment", options.environment, known)
+            return
+        urls = {field.name: getattr(options, field.name) for field in fields(adapter.options)}
+        for key, url in urls.items():
+            if key.endswith("_url") and isinstance(url, str):
+                try:
+                    check_url(url, environment, adapter.environments)
+                except ValueError as error:
+                    self.wrong.append(Wrong(("venues", name, key), str(error)))
 
     def _adapter(self, name: str, table: Any, installed: dict[str, Adapter]) -> Adapter | None:
         at = ("venues", name)
@@ -190,7 +214,7 @@ class Document:
         elif wanted is None:
             self.wrong.append(Wrong((*at, "adapter"), f"missing; {nearest('', installed)}"))
         elif not isinstance(wanted, str) or wanted not in installed:
-            known = f"{nearest(wanted, installed, 'installed:')} (real venues come in a later release)"
+            known = f"{nearest(wanted, installed, 'installed:')}"
             self.wrong.append(Wrong((*at, "adapter"), f'there is no adapter "{wanted}"; {known}'))
         else:
             return installed[wanted]

@@ -43,9 +43,10 @@ from journal.snapshot import Snapshot, write_snapshot
 from tools.clock import WallClock
 from tools.config import Configuration, load_strategies
 from tools.control import ControlServer
+from tools.guard import check_binding, check_bound_environments, check_environments, check_keys, check_rights
 from tools.input_tape import InputTape
 from tools.recheck import recheck
-from tools.start import Found, Opened, check_binding, check_listed, connect, describe, move_aside, open_journal
+from tools.start import Found, Opened, check_listed, connect, describe, move_aside, open_journal
 from tools.version import RELEASE
 
 SNAPSHOT_EVERY = 10_000
@@ -89,18 +90,24 @@ def run(
 ) -> int:
     """Start or continue the unattended run; returns the exit code.
 
-    `kill`: take over, do only this, and leave. Raises `JournalLocked`, `JournalDamaged`, `ConfigurationConflict` and
-    `ConfigurationWrong` before anything is sent.
+    `kill`: take over, do only this, and leave; what a key may do too much does not keep orders from being cancelled.
+    Raises `JournalLocked`, `JournalDamaged`, `ConfigurationConflict`, `ConfigurationWrong`, `LiveRefused` and
+    `PolicyRefused` before anything is sent.
     """
+    check_environments(configuration)
+    check_keys(configuration)
     strategies = {} if kill else load_strategies(configuration)  # a broken strategy does not keep a kill from working
     if fresh:
         move_aside(configuration.journal)
     opened = open_journal(configuration)
     try:
+        check_bound_environments(configuration, opened.state)
         venues = connect(configuration, opened.journal, opened.state)
         descriptions = describe(configuration, venues, opened.state)
         check_binding(configuration, opened.state, descriptions)
         check_listed(configuration, opened.state, descriptions)
+        if kill is None:
+            check_rights(configuration, descriptions)
     except BaseException:
         opened.journal.close()
         raise

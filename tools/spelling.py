@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import fields, frozen
 
+from adapters.keys import KeySource, key_source
 from engine.instrument import InstrumentKind
 from engine.limits import Limits, Measures
 from engine.recent import COUNTED_MOST
@@ -314,8 +315,10 @@ _OTHERS: dict[tuple[type, str], Check] = {
     (StrategySettings, "instruments"): _some,
 }
 
-_REAL_VENUES = "it belongs to the adapters of real venues, which come in a later release; take the key out"
-_OF_REAL_VENUES = ("environment", "rest_url", "stream_url", "ws_api_url", "api_key", "api_secret", "prices_from")
+_REAL_VENUES = "it belongs to the adapters of real venues; take the key out"
+_OF_REAL_VENUES = (
+    "environment", "rest_url", "stream_url", "ws_api_url", "api_key", "api_secret", "allow_withdrawal_rights",
+)  # fmt: skip
 
 SPELLING = Spelling(
     names={
@@ -343,7 +346,9 @@ SPELLING = Spelling(
         (Backtesting, "begin_ns"): instant,
         (Backtesting, "end_ns"): instant,
     },
+    kinds={KeySource: key_source},
     planned={
         **{(None, key): _REAL_VENUES for key in _OF_REAL_VENUES},
+        (None, "prices_from"): "not available yet: prices of another venue come in a later release; take the key out",
     },
 )

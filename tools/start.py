@@ -24,13 +24,9 @@ from journal.errors import JournalDamaged
 from journal.journal import Journal
 from journal.lock import Lock
 from journal.snapshot import Snapshot, read_snapshots
-from tools.config import Configuration
+from tools.config import Configuration, ConfigurationConflict
 
 VERIFIED_AT_START = 100_000
-
-
-class ConfigurationConflict(Exception):
-    """The journal belongs to another mode, account or set of venues than the configuration names (exit 78)."""
 
 
 @frozen(kw_only=True)
@@ -197,23 +193,6 @@ def _describe(venue: Venue, state: State, end: float) -> VenueDescription:
             if time.monotonic() >= end:
                 raise
             time.sleep(0.5)
-
-
-def check_binding(configuration: Configuration, state: State, descriptions: Sequence[VenueDescription]) -> None:
-    """A journal keeps its accounts for life, and may not lose a venue on which something is open."""
-    for description in descriptions:
-        known = state.venues.get(description.venue)
-        before = known.description.account if known and known.description else description.account
-        if before != description.account:
-            raise ConfigurationConflict(
-                f"[venues.{description.venue}] is account {description.account}, but the journal in "
-                f"{configuration.journal} is bound to {before}. Use that account, or another journal directory."
-            )
-    for order in state.open_orders():
-        if order.venue and order.venue not in configuration.venues:
-            raise ConfigurationConflict(
-                f"order {order.order_id} is open at venue {order.venue}, which the configuration does not name any more"
-            )
 
 
 def check_listed(configuration: Configuration, state: State, descriptions: Sequence[VenueDescription]) -> None:

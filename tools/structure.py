@@ -53,14 +53,15 @@ class Spelling:
     """How classes are written in a configuration, as data.
 
     `names`: another key for a field; `absent`: fields that are not for the user; `checks`: what values of a field
-    must pass; `readers`: fields that are read in their own way; `planned`: keys that this release does not have yet,
-    of one class or (with None) of any.
+    must pass; `readers`: fields that are read in their own way, `kinds`: types that are; `planned`: keys that this
+    release does not have yet, or other adapters have, of one class or (with None) of any.
     """
 
     names: Mapping[tuple[type, str], str]
     absent: frozenset[tuple[type, str]]
     checks: Mapping[tuple[type, str], Check]
     readers: Mapping[tuple[type, str], Callable[[Any], Any]]
+    kinds: Mapping[type, Callable[[Any], Any]]
     planned: Mapping[tuple[type | None, str], str]
 
     def key(self, kind: type, name: str, of: Any) -> str:
@@ -76,7 +77,8 @@ class Structure:
         self.spelling = spelling
         self.converter = Converter(detailed_validation=True, forbid_extra_keys=True)
         register = self.converter.register_structure_hook_func
-        for kind, read in ((Decimal, _decimal), (int, _whole), (bool, _truth), (str, _string)):
+        plain = ((Decimal, _decimal), (int, _whole), (bool, _truth), (str, _string))
+        for kind, read in (*plain, *spelling.kinds.items()):
             self.converter.register_structure_hook(kind, _one_argument(read))
         register(lambda kind: getattr(kind, "__supertype__", None) is str, _one_argument(_string))
         register(lambda kind: kind is Duration, lambda value, _: _duration(value))
@@ -180,7 +182,7 @@ class Structure:
     def _unknown(self, kind: type, key: str) -> str:
         planned = self.spelling.planned.get((kind, key)) or self.spelling.planned.get((None, key))
         if planned is not None:
-            return f"not available yet: {planned}"
+            return planned
         known = {written for name, written in self.written[kind].items() if (kind, name) not in self.spelling.absent}
         return f"unknown key; {nearest(key, known)}"
 

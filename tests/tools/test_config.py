@@ -18,10 +18,7 @@ from engine.settings import Evaluate, Limits, Mode, OnStop, Record
 from engine.values import SECOND_NS, Duration, InstrumentName, StrategyName, VenueName
 from tools import document
 from tools.config import (
-    Configuration,
     ConfigurationWrong,
-    LiveRefused,
-    check_live,
     load_strategies,
     read_configuration,
     read_journal_directory,
@@ -257,8 +254,7 @@ every = 60
 TEN_FAULTS_TOLD = [
     'line 1, mode: "papre" is not one of paper, live, backtest; did you mean paper?',
     "line 2, jornal: unknown key; did you mean journal?",
-    'line 5, venues.sim.adapter: there is no adapter "simulatd"; did you mean simulated? '
-    "(real venues come in a later release)",
+    'line 5, venues.sim.adapter: there is no adapter "simulatd"; did you mean simulated?',
     "line 7, instruments.BTC-USDT.symbol: missing",
     "line 11, strategies.cross.class: there is no class Main in mine.py; did you mean Mine?",
     'line 12, strategies.cross.instruments[0]: there is no instrument "BTC-USD"; did you mean BTC-USDT?',
@@ -417,24 +413,6 @@ def test_the_hash_is_of_the_strategy_s_file(write: Write) -> None:
     before = read_configuration(path).settings.strategies[CROSS].file_hash
     (path.parent / "mine.py").write_text(STRATEGY + "# changed\n")
     assert read_configuration(path).settings.strategies[CROSS].file_hash != before
-
-
-@pytest.mark.parametrize(
-    ("mode", "live", "told"),
-    [
-        ("live", False, "also needs --live"),
-        ("paper", True, 'the configuration says mode = "paper"'),
-        ("live", True, "no venue for real money"),
-    ],
-)
-def test_the_live_guard(write: Write, mode: str, live: bool, told: str) -> None:
-    found: Configuration = read_configuration(write(edited('mode = "paper"', f'mode = "{mode}"')))
-    with pytest.raises(LiveRefused, match=told):
-        check_live(found, live)
-
-
-def test_paper_passes_the_live_guard(write: Write) -> None:
-    check_live(read_configuration(write(GOOD)), False)
 
 
 @given(st.data())

@@ -21,9 +21,8 @@ from tools.backtest.report import report_of, row_of
 from tools.backtest.session import Tell, play
 from tools.backtest.sweep import combinations_of, keyed, show_sweep, sweep
 from tools.backtest.telling import show_report
-from tools.config import Configuration, load_strategies, read_configuration
+from tools.config import Configuration, ConfigurationConflict, load_strategies, read_configuration
 from tools.rows import to_json
-from tools.start import ConfigurationConflict
 from tools.tables import QUIET, Cell, Paper
 from tools.wording import moment
 

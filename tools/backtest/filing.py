@@ -17,8 +17,9 @@ from journal.entry import Entry
 from journal.journal import Journal, Reader
 from journal.snapshot import Snapshot, sync_directory, write_snapshot
 from tools.backtest.session import Played
+from tools.config import ConfigurationConflict
 from tools.simulation.log import MemoryLog
-from tools.start import ConfigurationConflict, move_aside
+from tools.start import move_aside
 
 LEDGER = "ledger"
 

@@ -11,8 +11,7 @@ from attrs import frozen
 
 from adapters.simulated.options import SimulatedOptions
 from adapters.simulated.playback import tape_files
-from tools.config import Configuration
-from tools.start import ConfigurationConflict
+from tools.config import Configuration, ConfigurationConflict
 from tools.version import RELEASE
 
 CHUNK_BYTES = 1 << 20

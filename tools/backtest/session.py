@@ -22,14 +22,13 @@ from engine.strategy import Strategy
 from engine.values import SECOND_NS, Duration, InstrumentName, StrategyName, VenueName
 from journal.entry import Entry
 from tools.backtest.identity import Identity
-from tools.config import Configuration
+from tools.config import Configuration, ConfigurationConflict
 from tools.run import is_in_flight
 from tools.simulation.clock import VirtualClock
 from tools.simulation.floor import VirtualFloor
 from tools.simulation.log import MemoryLog
 from tools.simulation.plan import Setting, Site
 from tools.simulation.process import Engine, Hooks, begin_engine, beginning_of, open_engine
-from tools.start import ConfigurationConflict
 
 LEAD_NS = 60 * SECOND_NS
 """The engine starts so long before the first record, to be connected and compared when it comes."""
