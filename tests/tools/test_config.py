@@ -289,7 +289,7 @@ def test_the_error_as_text_lists_them_all(write: Write) -> None:
         ("seed = 11", "seed = true", "venues.sim.seed: a whole number is wanted, not true"),
         ("seed = 11", "sed = 11", "venues.sim.sed: unknown key; did you mean seed?"),
         ("seed = 11", 'speed = "0"', "venues.sim.speed: speed must be above 0"),
-        ("seed = 11", 'api_key = { env = "KEY" }', "venues.sim.api_key: not available yet: it belongs to"),
+        ("seed = 11", 'api_key = { env = "KEY" }', "venues.sim.api_key: it belongs to"),
         ("seed = 11", 'prices_from = "binance"', "venues.sim.prices_from: not available yet"),
         ("seed = 11", "pairs = 3", "venues.sim.pairs: an even number is wanted"),
         ('BTC = "0.5"', 'BTC = "0,5"', "venues.sim.balances.BTC: '0,5' is not a number"),
