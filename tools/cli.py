@@ -14,6 +14,7 @@ import click
 
 from tools.by_hand import kill, pause, resolve, resume
 from tools.options import DEFAULT_CONFIG, Duration, config_option, journal_of, json_option
+from tools.redacted import redacted_stderr
 from tools.rehearsal import backtest, torture, venue
 
 EXIT_CLEAN, EXIT_BUG, EXIT_DAMAGED, EXIT_INTERRUPTED = 0, 1, 65, 130
@@ -49,7 +50,12 @@ def main() -> None:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command line; returns the exit code and writes errors to stderr."""
+    """Run one command line; returns the exit code and writes errors to stderr, where nothing secret is said."""
+    with redacted_stderr():
+        return _run_command(arguments)
+
+
+def _run_command(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="holdfast", standalone_mode=False)
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from engine.ports import Venue, VenueUnreachable
 from engine.state import State
 from engine.values import SECOND_NS, VenueName
 from tools.config import Configuration
+from tools.guard import check_bound_environments, check_environments
 from tools.start import log_opener
 from tools.view import read_state
 
@@ -19,8 +20,13 @@ EXPIRY_NS = 60 * SECOND_NS
 
 
 def cancel_unjournaled(configuration: Configuration) -> int:
-    """Send a cancel for each order that the journal shows as open; returns how many. Nothing is proven by it."""
+    """Send a cancel for each order that the journal shows as open; returns how many. Nothing is proven by it.
+
+    Raises `LiveRefused` and `ConfigurationConflict` where the configuration is not that of the journal.
+    """
     state = read_state(configuration.journal)
+    check_environments(configuration)
+    check_bound_environments(configuration, state)
     sent = 0
     for name, venue in configuration.venues.items():
         settings = VenueSettings(

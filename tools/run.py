@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from adapters.cleansing import cleansed
+from adapters.redaction import redact
 from engine.capabilities import VenueDescription
 from engine.codec import encode_state
 from engine.desk import Desk
@@ -157,7 +159,7 @@ class Run:
             self.runner.run_batch(self._beginning(descriptions, kill))
             self.runner.desk.prepare(self.state, self.runner.market)
             for venue in self.venues.values():
-                venue.open(self.inbox.deliver, self.gate)
+                venue.open(cleansed(self.inbox.deliver), self.gate)
             code, reason = self._loop(for_ns, kill is not None)
             self._stop(reason)
         self.watcher.close(self.state, code)
@@ -336,7 +338,7 @@ def die(error: BaseException) -> None:
         f"{screen}holdfast: {error}\nholdfast: the outcome is unknown, so this process ends itself (74). Start again.\n"
     )
     try:
-        os.write(2, words.encode())
+        os.write(2, redact(words).encode())
     finally:
         os._exit(EXIT_JOURNAL)
 
