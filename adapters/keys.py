@@ -61,6 +61,11 @@ class KeySource:
             raise ValueError('credential is the name in LoadCredential=, such as { credential = "binance-key" }')
 
     @property
+    def kind(self) -> str:
+        """Which of the four it is."""
+        return next(field.name for field in fields(KeySource) if getattr(self, field.name) is not None)
+
+    @property
     def place(self) -> str:
         """The source in words, for a message."""
         if self.env is not None:

@@ -300,5 +300,18 @@ def redecide(config: Path, as_json: bool) -> int:
     return EXIT_CLEAN if show_redecided(config, as_json) else EXIT_DAMAGED
 
 
+@cli.command()
+@config_option
+@json_option
+def doctor(config: Path, as_json: bool) -> int:
+    """Which promises hold here: machine, keys, accounts, venues.
+
+    Asks each venue what a start would ask it. Keys are read and never shown; nothing that trades is sent.
+    """
+    from tools.doctor.command import doctor_and_tell
+
+    return doctor_and_tell(config, as_json)
+
+
 for command in (pause, resume, kill, resolve, backtest, torture, venue):
     cli.add_command(command)

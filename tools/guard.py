@@ -77,14 +77,14 @@ def check_bound_environments(configuration: Configuration, state: State) -> None
     for name, venue in configuration.venues.items():
         known = state.venues.get(name)
         if known is not None and known.description is not None:
-            _check_account(configuration, name, venue, known.description, "the journal is bound to")
+            check_account(configuration, name, venue, known.description, "the journal is bound to")
 
 
 def check_binding(configuration: Configuration, state: State, descriptions: Sequence[VenueDescription]) -> None:
     """A journal keeps its accounts for life, and may not lose a venue on which something is open."""
     for description in descriptions:
         venue = configuration.venues[description.venue]
-        _check_account(configuration, description.venue, venue, description, "the venue says that this is")
+        check_account(configuration, description.venue, venue, description, "the venue says that this is")
         known = state.venues.get(description.venue)
         before = known.description.account if known and known.description else description.account
         if before != description.account:
@@ -111,7 +111,7 @@ def check_rights(configuration: Configuration, descriptions: Sequence[VenueDescr
         raise PolicyRefused("\n  ".join(found))
 
 
-def _check_account(
+def check_account(
     configuration: Configuration, name: VenueName, venue: VenueConfiguration, of: VenueDescription, who: str
 ) -> None:
     """The account's name says adapter and environment, where it has one: they must be the configured ones."""

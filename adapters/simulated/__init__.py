@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from adapters.registry import Adapter, ServerSettings, VenueSettings
 from adapters.simulated.options import SimulatedOptions
+from adapters.simulated.translate import CAPABILITIES
 from engine.ports import Venue
 
 __all__ = ["ADAPTER", "SimulatedOptions"]
@@ -22,4 +25,10 @@ def _serve(settings: ServerSettings) -> None:
     serve(settings)
 
 
-ADAPTER = Adapter(name="simulated", options=SimulatedOptions, connect=_connect, serve=_serve)
+ADAPTER = Adapter(
+    name="simulated",
+    options=SimulatedOptions,
+    connect=_connect,
+    serve=_serve,
+    capabilities=evolve(CAPABILITIES, links=True),
+)

@@ -1,0 +1,1 @@
+"""`holdfast doctor`: which promises hold on this machine, with these venues and these keys."""
