@@ -1,0 +1,134 @@
+"""Orders on their way out: which call an order is, whether it may leave, and by which door."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from adapters.binance import calls
+from adapters.binance.access import Access, NoResult
+from adapters.binance.answers import Answers, Order
+from adapters.binance.calls import Call, Validity
+from adapters.binance.codes import Verdict
+from adapters.binance.translate import Translator
+from adapters.budget import Lane as Right
+from adapters.lane import Lane
+from engine import outbox
+from engine.ports import Gate
+from engine.values import MILLISECOND_NS, SECOND_NS
+
+ORDER_THREADS, CANCEL_THREADS = 4, 2
+TURN_NS = 20 * MILLISECOND_NS
+"""How long a cancel waits before it asks for its turn again."""
+
+
+class Door(Protocol):
+    """How an order that may leave does."""
+
+    def send(self, request: Order, call: Call, validity: Validity) -> None:
+        """Send it; its outcome is told, here or when it comes."""
+        ...
+
+
+class RestDoor:
+    """Over REST: the thread waits for the answer, on a session of its own."""
+
+    def __init__(self, access: Access, translator: Translator) -> None:
+        self._access, self._translator, self._answers = access, translator, Answers(translator)
+        self._line = access.http_line()
+
+    def send(self, request: Order, call: Call, validity: Validity) -> None:
+        """One attempt."""
+        result = self._access.send(self._line, call, validity)
+        if not isinstance(result, NoResult):
+            for told in self._answers.read(request, result):
+                self._access.tell(told)
+        elif result.is_unsent:
+            self._access.tell(self._answers.refused(request, Verdict.LATER, f"not sent: {result.cause}"))
+        else:
+            self._access.tell(self._translator.unanswered(request, result.cause))
+
+
+class OrderEntry:
+    """Two lanes, one of them for cancels; the gate is asked last. Every request has an outcome."""
+
+    def __init__(self, access: Access, translator: Translator, gate: Gate, socket: Door | None) -> None:
+        """`socket` is the WS API's door; without it each thread has its own over REST."""
+        self._access, self._translator, self._gate, self._socket = access, translator, gate, socket
+        self._answers = Answers(translator)
+        orders, cancels = (1, 1) if socket is not None else (ORDER_THREADS, CANCEL_THREADS)
+        self._orders: Lane[Order] = Lane(f"{access.venue} orders", self._work, threads=orders)
+        self._cancels: Lane[Order] = Lane(f"{access.venue} cancels", self._work, threads=cancels)
+        self._doors: dict[int, Door] = {}
+
+    def start(self) -> None:
+        """Start the lanes."""
+        self._orders.start()
+        self._cancels.start()
+
+    def close(self) -> None:
+        """End the lanes."""
+        self._orders.close()
+        self._cancels.close()
+
+    def put(self, request: Order) -> None:
+        """Queue it; never blocks."""
+        lane = self._cancels if isinstance(request, outbox.CancelOrder) else self._orders
+        if not lane.put(request, str(request.order_id)):
+            self._access.tell(self._translator.unanswered(request, "queue full"))
+
+    def _work(self, requests: list[Order]) -> None:
+        for request in requests:
+            self._send(request)
+
+    def _send(self, request: Order) -> None:
+        call = self._call(request)
+        if call is None:
+            reason = "an order that has executed in part can only be made smaller here"
+            self._access.tell(self._answers.refused(request, Verdict.REFUSED, reason))
+            return
+        wait_ns = self._wait_for_turn(request, call)
+        if wait_ns:
+            reason = f"our rate budget: {wait_ns // MILLISECOND_NS} ms to wait"
+            self._access.tell(self._answers.refused(request, Verdict.THROTTLED, reason))
+            return
+        if isinstance(request, outbox.ReplaceOrder):
+            self._translator.known.replace(request)
+        validity = self._access.validity(request.expires_ns)
+        if validity is None or not self._gate.allows(request):
+            self._access.settle(call, None)
+            self._access.tell(self._translator.unanswered(request, "gate closed"))
+            return
+        self._door().send(request, call, validity)
+
+    def _call(self, request: Order) -> Call | None:
+        """The call; None for a change that Binance has no safe word for: a new order beside executions that may still
+        come would be too large."""
+        symbol = self._translator.symbol(request.instrument)
+        match request:
+            case outbox.SubmitOrder():
+                return calls.place(request, symbol)
+            case outbox.CancelOrder():
+                return calls.cancel(request, symbol)
+            case outbox.ReplaceOrder():
+                if calls.is_amendment(request) and self._translator.may_amend(request.instrument):
+                    return calls.amend(request, symbol)
+                return None if request.filled else calls.cancel_replace(request, symbol)
+
+    def _wait_for_turn(self, request: Order, call: Call) -> int:
+        """0 when the call was taken. A cancel waits for as long as it may still leave, an order does not wait."""
+        right = Right.URGENT if isinstance(request, outbox.CancelOrder) else Right.ORDERS
+        while True:
+            wait_ns = self._access.take(call, right)
+            if not wait_ns or right is not Right.URGENT or not self._gate.allows(request):
+                return wait_ns
+            if self._access.closing.wait(min(wait_ns, TURN_NS) / SECOND_NS):
+                return wait_ns
+
+    def _door(self) -> Door:
+        if self._socket is not None:
+            return self._socket
+        thread = threading.get_ident()
+        if thread not in self._doors:
+            self._doors[thread] = RestDoor(self._access, self._translator)
+        return self._doors[thread]

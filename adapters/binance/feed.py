@@ -1,0 +1,289 @@
+"""The market streams: subscribed, confirmed and watched one by one; doubles are dropped, gaps are told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from attrs import define
+from msgspec import Raw
+
+from adapters.binance import quotes, wire
+from adapters.binance.access import Access
+from adapters.binance.depth import DepthFlow
+from adapters.binance.translate import Translator
+from adapters.stream import Line, LineDown, SendUnknown
+from engine import inputs
+from engine.inputs import BookSnapshot
+from engine.values import MILLISECOND_NS, InstrumentName
+
+SEND_EVERY_NS = 250 * MILLISECOND_NS
+"""Binance takes five messages a second, pings among them, and ends a connection that sends more."""
+
+SUSPECT_NS = 2_000 * MILLISECOND_NS
+"""A stream that is silent although the market has moved gets so long to prove the contrary."""
+
+
+@define(eq=False)
+class _Stream:
+    """One subscription: whose it is, whether it is there, and what came on it last."""
+
+    kind: str
+    symbol: str
+    instrument: InstrumentName
+    flow: DepthFlow
+    is_up: bool = False
+    is_told_lost: bool = False
+    heard_ns: int = 0
+    last_id: int | None = None
+    quote: inputs.Quote | None = None
+    suspect_ns: int | None = None
+    asked_ns: int = 0
+
+
+class Feed:
+    """Listens to a `Line`, which is set once both exist. `fetch` asks for a symbol's book over REST; the answer comes
+    by `take_book`."""
+
+    def __init__(self, access: Access, translator: Translator, fetch: Callable[[str, int], None]) -> None:
+        self._access, self._translator, self._fetch = access, translator, fetch
+        self._lock = threading.RLock()
+        self._streams: dict[str, _Stream] = {
+            quotes.stream_name(symbol, kind): _Stream(kind, symbol, translator.name(symbol), DepthFlow())
+            for symbol in translator.symbols
+            for kind in access.options.streams
+        }
+        self._began_ns = access.now_ns()
+        self._to_send: deque[tuple[int, list[str]]] = deque()
+        self._sent: dict[int, tuple[int, list[str]]] = {}
+        self._confirmed: dict[int, set[str]] = {}
+        self._last_number, self._sent_ns = 0, 0
+        self.line: Line | None = None
+
+    @property
+    def url(self) -> str:
+        """All streams share a connection; frames say whose they are."""
+        return f"{self._access.options.urls.stream}/stream"
+
+    # --- the line's thread ------------------------------------------------------------------------------------------
+
+    def opened(self, session: int) -> None:
+        """Ask for all of them at once."""
+        with self._lock:
+            self._confirmed[session] = set()
+            self._to_send.append((session, list(self._streams)))
+        self._send_next()
+
+    def received(self, session: int, text: str) -> None:
+        """A frame of a stream, or the reply to a request of ours."""
+        try:
+            frame = wire.decode(text, wire.Combined)
+            if frame.stream is None or frame.data is None:
+                self._replied(session, frame, text)
+            elif frame.stream in self._streams:
+                with self._lock:
+                    self._heard(session, self._streams[frame.stream], frame.data)
+            elif frame.stream == "!serverShutdown":
+                self._line().renew()
+            else:
+                self._access.tell(self._translator.surprise(text))
+        except (wire.WireError, ArithmeticError):
+            self._access.tell(self._translator.surprise(text))
+
+    def lost(self, session: int, cause: str, *, was_serving: bool) -> None:
+        """Without another session all of them are missing."""
+        with self._lock:
+            self._confirmed.pop(session, None)
+            if was_serving:
+                for stream in self._streams.values():
+                    self._lose(stream, cause)
+
+    def _replied(self, session: int, frame: wire.Combined, text: str) -> None:
+        """Confirmed, or refused; of a request for several each is asked for anew, to learn which it was."""
+        with self._lock:
+            asked = self._sent.pop(frame.id, None) if frame.id is not None else None
+            if asked is None or asked[0] != session:
+                if '"serverShutdown"' in text:
+                    self._line().renew()
+                else:
+                    self._access.tell(self._translator.surprise(text))
+                return
+            names = asked[1]
+            if frame.code is None and frame.error is None:
+                for name in names:
+                    self._confirm(session, name)
+            elif len(names) > 1:
+                self._to_send.extend((session, [name]) for name in names)
+            else:
+                self._access.tell(self._translator.surprise(text))
+                self._lose(self._streams[names[0]], "refused", is_said=True)
+
+    def _confirm(self, session: int, name: str) -> None:
+        confirmed = self._confirmed.get(session)
+        if confirmed is None or name in confirmed:
+            return
+        confirmed.add(name)
+        stream = self._streams[name]
+        stream.heard_ns = self._access.now_ns()
+        if not stream.is_up:
+            stream.is_up, stream.is_told_lost = True, False
+            if stream.kind == "depth":
+                self._ask_book(stream)
+            self._access.tell(inputs.StreamUp(self._access.venue, stream.kind, stream.instrument))
+        if len(confirmed) == len(self._streams):
+            self._line().serve(session)
+
+    def _lose(self, stream: _Stream, cause: str, *, is_said: bool = False) -> None:
+        """A subscription is missing; said once, until it is there again."""
+        was_up, stream.is_up = stream.is_up, False
+        stream.last_id, stream.suspect_ns = None, None
+        stream.flow.lose()
+        if (was_up or is_said) and not stream.is_told_lost:
+            stream.is_told_lost = True
+            self._access.tell(inputs.StreamLost(self._access.venue, stream.kind, stream.instrument, cause))
+            for other in self._streams.values():  # the engine gives the book up with any stream of the instrument
+                if other.kind == "depth" and other.symbol == stream.symbol:
+                    other.flow.lose()
+                    self._ask_book(other)
+
+    def say_missing(self) -> None:
+        """Say again what is missing: after the venue was lost, nobody remembers."""
+        with self._lock:
+            for stream in self._streams.values():
+                if not stream.is_up and stream.is_told_lost:
+                    self._access.tell(
+                        inputs.StreamLost(self._access.venue, stream.kind, stream.instrument, "not up yet")
+                    )
+
+    # --- what comes on a stream -------------------------------------------------------------------------------------
+
+    def _heard(self, session: int, stream: _Stream, data: Raw) -> None:
+        now_ns = self._access.now_ns()
+        self._confirm(session, quotes.stream_name(stream.symbol, stream.kind))
+        stream.heard_ns, stream.suspect_ns = now_ns, None
+        match stream.kind:
+            case "quotes":
+                self._quote(stream, wire.decode(data, wire.BookTicker), now_ns)
+            case "trades":
+                self._trade(stream, wire.decode(data, wire.PublicTrade), now_ns)
+            case _:
+                changed = stream.flow.change(
+                    quotes.delta(stream.instrument, wire.decode(data, wire.DepthUpdate), now_ns)
+                )
+                for told in changed:
+                    self._access.tell(told)
+                if stream.flow.needs_snapshot:
+                    self._ask_book(stream)
+
+    def _quote(self, stream: _Stream, row: wire.BookTicker, now_ns: int) -> None:
+        if stream.last_id is not None and row.update < stream.last_id:
+            return
+        stream.last_id, stream.quote = row.update, quotes.quote(stream.instrument, row, now_ns)
+        self._access.tell(stream.quote)
+
+    def _trade(self, stream: _Stream, row: wire.PublicTrade, now_ns: int) -> None:
+        last = stream.last_id
+        if last is not None and row.trade_id <= last:
+            return
+        if last is not None and row.trade_id > last + 1:
+            self._access.tell(inputs.DataDropped(stream.instrument, row.trade_id - last - 1))
+        stream.last_id = row.trade_id
+        self._access.tell(quotes.trade(stream.instrument, row, now_ns))
+
+    # --- books over REST --------------------------------------------------------------------------------------------
+
+    def _ask_book(self, stream: _Stream) -> None:
+        now_ns = self._access.now_ns()
+        if now_ns - stream.asked_ns >= int(self._access.options.confirm_limit_ns):
+            stream.asked_ns = now_ns
+            self._fetch(stream.symbol, self._access.options.depth_levels)
+
+    def take_book(self, symbol: str, row: wire.DepthSnapshot | None) -> None:
+        """A book that was asked for; None where the question had no answer."""
+        name = quotes.stream_name(symbol, "depth")
+        with self._lock:
+            stream = self._streams.get(name)
+            if stream is None:
+                return
+            stream.asked_ns = 0
+            if row is None or not stream.flow.needs_snapshot:
+                return
+            snapshot: BookSnapshot = quotes.book(stream.instrument, row, self._access.now_ns())
+            for told in stream.flow.load(snapshot):
+                self._access.tell(told)
+
+    def take_touch(self, symbol: str, row: wire.DepthSnapshot | None) -> None:
+        """The book's first levels, asked for because the quotes are silent: have they missed something?"""
+        with self._lock:
+            stream = self._streams.get(quotes.stream_name(symbol, "quotes"))
+            if stream is None or row is None or not row.bids or not row.asks:
+                return
+            seen = stream.quote
+            is_same = seen is not None and (
+                (seen.bid, seen.bid_quantity, seen.ask, seen.ask_quantity) == (*row.bids[0], *row.asks[0])
+            )
+            if is_same:
+                stream.heard_ns = self._access.now_ns()
+            elif stream.suspect_ns is None:
+                stream.suspect_ns = self._access.now_ns()
+
+    # --- the housekeeper's thread -----------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Send what waits, say what was not confirmed in time, suspect what is silent, ask for missing books."""
+        self._send_next()
+        with self._lock:
+            now_ns = self._access.now_ns()
+            limit_ns = int(self._access.options.confirm_limit_ns)
+            for stream in self._streams.values():
+                if not stream.is_up and not stream.is_told_lost and now_ns - self._began_ns > limit_ns:
+                    self._lose(stream, "not confirmed", is_said=True)
+                elif stream.is_up:
+                    self._watch(stream, now_ns)
+
+    def _watch(self, stream: _Stream, now_ns: int) -> None:
+        if stream.kind == "depth" and stream.flow.needs_snapshot:
+            self._ask_book(stream)
+        if stream.suspect_ns is not None and now_ns - stream.suspect_ns > SUSPECT_NS:
+            self._silent(stream)
+        silent_ns = now_ns - stream.heard_ns
+        if silent_ns <= int(self._access.options.silence_limit_ns):
+            return
+        if stream.kind == "quotes" and stream.suspect_ns is None:
+            stream.heard_ns = now_ns
+            self._fetch(stream.symbol, 0)
+        elif stream.kind == "depth" and self._has_moved(stream):
+            self._silent(stream)
+
+    def _has_moved(self, stream: _Stream) -> bool:
+        """Have the quotes of the same symbol changed since it was heard of?"""
+        other = self._streams.get(quotes.stream_name(stream.symbol, "quotes"))
+        return other is not None and other.quote is not None and other.quote.received_ns > stream.heard_ns + SUSPECT_NS
+
+    def _silent(self, stream: _Stream) -> None:
+        self._lose(stream, "silent although the market moves")
+        session = self._line().serving
+        if session is not None:
+            self._line().drop(session, f"{stream.kind} of {stream.symbol} are silent")
+
+    def _send_next(self) -> None:
+        """At most one message in each while."""
+        with self._lock:
+            now_ns = self._access.now_ns()
+            if not self._to_send or now_ns - self._sent_ns < SEND_EVERY_NS:
+                return
+            session, names = self._to_send.popleft()
+            self._last_number += 1
+            number, self._sent_ns = self._last_number, now_ns
+            self._sent[number] = (session, names)
+        text = json.dumps({"method": "SUBSCRIBE", "params": names, "id": number}, separators=(",", ":"))
+        try:
+            self._line().send(text, session)
+        except (LineDown, SendUnknown):
+            self._sent.pop(number, None)  # the line tells that it is lost
+
+    def _line(self) -> Line:
+        assert self.line is not None, "a feed has its line before anything is opened"
+        return self.line

@@ -1,0 +1,161 @@
+"""What Binance says of itself, as the engine wants to know it: instruments, capabilities, limits, rights. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from adapters.binance import wire
+from adapters.binance.calls import POST_ONLY, TYPES
+from adapters.budget import RateLimit
+from engine.capabilities import (
+    AbsencePolicy,
+    AccountRights,
+    Capabilities,
+    ClientIds,
+    Source,
+    VenueDescription,
+)
+from engine.instrument import Instrument
+from engine.values import SECOND_NS, Asset, InstrumentName, OrderType, TimeInForce, VenueName, exact
+
+ADAPTER_NAME = "binance"
+CLIENT_ID_LENGTH = 33
+"""Binance takes 36 characters; a cancel of ours puts its mark behind the id."""
+
+HISTORY_NS = 90 * 86_400 * SECOND_NS
+SEND_LIMIT_NS = SECOND_NS // 2
+SLACK_NS = SECOND_NS
+"""For how long a request may wait here before it is sent, and by how much two clocks may differ: both are counted in
+before an order is taken for absent."""
+
+SOURCES = (Source.ORDER_QUERY, Source.OPEN_ORDERS, Source.HISTORY, Source.EXECUTIONS)
+TIMES_IN_FORCE = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+
+INTERVALS_NS = {
+    "SECOND": SECOND_NS, "MINUTE": 60 * SECOND_NS, "HOUR": 3_600 * SECOND_NS, "DAY": 86_400 * SECOND_NS,
+}  # fmt: skip
+HEADER_UNITS_NS = {"S": SECOND_NS, "M": 60 * SECOND_NS, "H": 3_600 * SECOND_NS, "D": 86_400 * SECOND_NS}
+HEADER_KINDS = {"x-mbx-used-weight-": "REQUEST_WEIGHT", "x-mbx-order-count-": "ORDERS"}
+
+DEFAULT_LIMITS = (
+    RateLimit("REQUEST_WEIGHT", 60 * SECOND_NS, 6_000),
+    RateLimit("ORDERS", 10 * SECOND_NS, 50),
+    RateLimit("ORDERS", 86_400 * SECOND_NS, 160_000),
+    RateLimit("RAW_REQUESTS", 300 * SECOND_NS, 300_000),
+)
+"""Until the venue has named its own."""
+
+
+def describe(
+    venue: VenueName,
+    environment: str,
+    symbols: Mapping[InstrumentName, str],
+    info: wire.ExchangeInfo,
+    account: wire.Account,
+    absent_after_ns: int,
+) -> VenueDescription:
+    """The venue as the engine wants to know it; a symbol that is not listed is not in it. Raises `ValueError` for a
+    symbol whose filters are no numbers."""
+    rows = {row.symbol: row for row in info.symbols}
+    listed = [(name, rows[symbol]) for name, symbol in symbols.items() if symbol in rows]
+    return VenueDescription(
+        venue, ADAPTER_NAME, f"binance:{environment}:{account.uid}", capabilities([row for _name, row in listed]),
+        absence(absent_after_ns), tuple(instrument(venue, name, row) for name, row in listed), rights(account),
+    )  # fmt: skip
+
+
+def capabilities(rows: Iterable[wire.SymbolRow]) -> Capabilities:
+    """What may be asked of all these symbols; what one of them does not take the engine holds or does itself."""
+    rows = tuple(rows)
+    taken = [set(row.order_types) for row in rows if row.order_types]
+    common = set.intersection(*taken) if taken else set(TYPES.values()) | {POST_ONLY}
+    return Capabilities(
+        order_types=tuple(ours for ours in OrderType if TYPES.get(ours) in common), times_in_force=TIMES_IN_FORCE,
+        post_only=POST_ONLY in common, replace=all(row.cancel_replace_allowed for row in rows),
+        client_ids=ClientIds.UNIQUE_OPEN, client_id_length=CLIENT_ID_LENGTH,
+        amend=all(row.amend_allowed for row in rows), id_echo=True, resume=False, history_ns=HISTORY_NS,
+    )  # fmt: skip
+
+
+def absence(after_ns: int) -> AbsencePolicy:
+    """When an order that nobody shows is believed not to exist."""
+    return AbsencePolicy(after_ns=after_ns, sources=SOURCES, probe_every_ns=SECOND_NS)
+
+
+def absent_after_ns(recv_window_ns: int, matching_limit_ns: int) -> int:
+    """The longest that a request may wait here, travel, and then lie before the matching engine."""
+    return SEND_LIMIT_NS + recv_window_ns + matching_limit_ns + SLACK_NS
+
+
+def rights(account: wire.Account) -> AccountRights:
+    """What the account may do."""
+    return AccountRights(
+        may_trade=account.can_trade, may_withdraw=account.can_withdraw, asset_classes=account.permissions
+    )
+
+
+def instrument(venue: VenueName, name: InstrumentName, row: wire.SymbolRow) -> Instrument:
+    """A symbol with its filters; a value of zero says that there is no such bound."""
+    filters = {str(found.get("filterType")): found for found in row.filters}
+    price, lot = filters.get("PRICE_FILTER", {}), filters.get("LOT_SIZE", {})
+    worth = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
+    return Instrument(
+        name=name, venue=venue, symbol=row.symbol, base=Asset(row.base_asset), quote=Asset(row.quote_asset),
+        tick=_bound(price, "tickSize") or _LEAST, lot=_bound(lot, "stepSize") or _LEAST,
+        min_quantity=_bound(lot, "minQty"), max_quantity=_bound(lot, "maxQty"),
+        min_price=_bound(price, "minPrice"), max_price=_bound(price, "maxPrice"),
+        min_notional=_bound(worth, "minNotional"),
+        is_halted=row.status != "TRADING" or not row.is_spot_trading_allowed,
+    )  # fmt: skip
+
+
+_LEAST = Decimal("0.00000001")
+"""Where no step is named: Binance counts in eight digits."""
+
+
+def _bound(found: Mapping[str, Any], key: str) -> Decimal | None:
+    text = found.get(key)
+    return (exact(str(text)) or None) if text is not None else None
+
+
+# --- rate limits --------------------------------------------------------------------------------------------------
+
+
+def limits_of(info: wire.ExchangeInfo) -> list[RateLimit]:
+    """The venue's limits, those whose interval is known."""
+    found = []
+    for row in info.rate_limits:
+        interval_ns = INTERVALS_NS.get(str(row.get("interval")))
+        if interval_ns is not None and isinstance(row.get("limit"), int):
+            found.append(
+                RateLimit(str(row.get("rateLimitType")), interval_ns * row.get("intervalNum", 1), row["limit"])
+            )
+    return found
+
+
+def counts_of(rows: Iterable[wire.RateCount]) -> list[tuple[str, int, int]]:
+    """Kind, interval and what of it is used, as WS API replies tell."""
+    return [
+        (row.rate_limit_type, INTERVALS_NS[row.interval] * row.interval_num, row.count)
+        for row in rows
+        if row.count is not None and row.interval in INTERVALS_NS
+    ]
+
+
+def counts_in(headers: Mapping[str, str]) -> list[tuple[str, int, int]]:
+    """The same from the headers of a REST answer.
+
+    >>> counts_in({"X-MBX-USED-WEIGHT-1M": "21", "X-MBX-ORDER-COUNT-10S": "3", "Date": "now"})
+    [('REQUEST_WEIGHT', 60000000000, 21), ('ORDERS', 10000000000, 3)]
+    """
+    found = []
+    for header, text in headers.items():
+        for prefix, kind in HEADER_KINDS.items():
+            interval = header.lower().removeprefix(prefix).upper()
+            number, unit = interval[:-1], interval[-1:]
+            is_count = header.lower().startswith(prefix) and number.isdecimal() and unit in HEADER_UNITS_NS
+            if is_count and text.isdecimal():
+                found.append((kind, int(number) * HEADER_UNITS_NS[unit], int(text)))
+    return found
