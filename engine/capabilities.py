@@ -7,6 +7,7 @@ from enum import StrEnum
 from attrs import frozen
 
 from engine.instrument import Instrument
+from engine.instrument import MarginMode as MarginMode  # noqa: PLC0414 (others import it from here)
 from engine.values import SECOND_NS, OrderType, TimeInForce, VenueName
 
 
@@ -40,13 +41,6 @@ class PositionMode(StrEnum):
 
     ONE_WAY = "one_way"
     HEDGE = "hedge"
-
-
-class MarginMode(StrEnum):
-    """What a contract's loss may take: what was set aside for it, or all that the account has."""
-
-    ISOLATED = "isolated"
-    CROSS = "cross"
 
 
 @frozen(kw_only=True)

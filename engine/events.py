@@ -12,7 +12,7 @@ from typing import Any
 from attrs import Factory, frozen
 
 from engine.capabilities import VenueDescription
-from engine.inputs import Action, Balance, Scope, Section, VenuePosition
+from engine.inputs import AccountMargin, Action, Balance, Scope, Section, VenuePosition
 from engine.limits import OnLimit
 from engine.order_events import (  # noqa: F401 (this is where they are imported from)
     ArchivedOrderReported,
@@ -301,7 +301,7 @@ class Reconciled(VenueEvent):
     """The outcome of one comparison, with its evidence; `ready` where nothing is unexplained.
 
     `tolerated` differ by no more than the tolerance: counted, not acted on. `balances` are the venue's own, where they
-    are not those of the comparison before."""
+    are not those of the comparison before; `margin` and `liquidation_prices` are what it says of contracts."""
 
     VERSION = 2
     venue: VenueName
@@ -318,6 +318,8 @@ class Reconciled(VenueEvent):
     ready: bool
     tolerated: tuple[Difference, ...] = ()
     balances: tuple[Balance, ...] | None = None
+    margin: AccountMargin | None = None
+    liquidation_prices: dict[InstrumentName, Decimal] = Factory(dict)
 
 
 @frozen(kw_only=True)

@@ -61,7 +61,7 @@ def _own(sight: Sight) -> tuple[Decimal, Decimal]:
 
 def max_gross_exposure(sight: Sight) -> Denied | None:
     """The sum over instruments of the larger side x mark."""
-    return _exposure(sight, "max_gross_exposure", sight.limits.max_gross_exposure, _gross)
+    return _exposure(sight, "max_gross_exposure", sight.limits.max_gross_exposure, gross)
 
 
 def max_net_exposure(sight: Sight) -> Denied | None:
@@ -73,7 +73,7 @@ def _exposure(sight: Sight, name: str, limit: Decimal | None, measure: Measure) 
     """An order that makes the exposure no larger passes, or nobody could get out of what has become too large."""
     assert limit is not None
     asset = asset_of(sight.state, sight.order.instrument)
-    priced, grown = sight.once("exposure", lambda: _worths(sight, asset))
+    priced, grown = sight.once("exposure", lambda: worths(sight, asset))
     before, after = measure(priced), measure(grown)
     if isinstance(after, Unpriced) or isinstance(before, Unpriced):
         missing = after if isinstance(after, Unpriced) else before
@@ -85,7 +85,7 @@ def _exposure(sight: Sight, name: str, limit: Decimal | None, measure: Measure) 
     return None
 
 
-def _worths(sight: Sight, asset: Asset) -> tuple[Worths, Worths]:
+def worths(sight: Sight, asset: Asset) -> tuple[Worths, Worths]:
     """What the long and the short sides are worth, without the judged order and with it."""
     reaches, name = _reaches(sight, asset), sight.order.instrument
     low, high = reaches.get(name, (ZERO, ZERO))
@@ -125,7 +125,8 @@ def _priced(sight: Sight, reaches: dict[InstrumentName, Reach], asset: Asset) ->
     return found
 
 
-def _gross(reaches: Worths) -> Decimal | Unpriced:
+def gross(reaches: Worths) -> Decimal | Unpriced:
+    """The sum of the larger sides."""
     if isinstance(reaches, Unpriced):
         return reaches
     return sum((max(abs(low), abs(high)) for low, high in reaches.values()), ZERO)

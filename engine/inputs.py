@@ -15,6 +15,7 @@ from engine.order import Execution, Order
 from engine.reports import (  # noqa: F401 (this is where they are imported from)
     RAW_HEAD_BYTES,
     RAW_LIMIT_BYTES,
+    AccountMargin,
     Ack,
     Balance,
     CancelAcked,

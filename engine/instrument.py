@@ -19,6 +19,13 @@ class InstrumentKind(StrEnum):
     OPTION = "option"
 
 
+class MarginMode(StrEnum):
+    """What a contract's loss may take: what was set aside for it, or all that the account has."""
+
+    ISOLATED = "isolated"
+    CROSS = "cross"
+
+
 @frozen
 class PriceBands:
     """How far from the market a limit price may be: parts of the market price, for each side the lowest and highest.
@@ -45,6 +52,7 @@ class Instrument:
     in its `settlement_asset` (the quote asset where none is named) and can't be traded from `expiry_ns` on.
     An order that takes at any price has its own lot and bounds where `market_lot`, `min_` and `max_market_quantity`
     name them; `max_orders` and `max_stops` are how many of ours may be open at once, and may wait for a stop price.
+    `leverage` and `margin_mode` are what the account has set for a contract; nobody here changes them.
     """
 
     name: InstrumentName
@@ -71,6 +79,8 @@ class Instrument:
     price_bands: PriceBands | None = None
     max_orders: int | None = None
     max_stops: int | None = None
+    leverage: int | None = None
+    margin_mode: MarginMode | None = None
 
     @property
     def cash(self) -> Asset:

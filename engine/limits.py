@@ -56,6 +56,8 @@ class Limits:
      * `max_position` RTS 6 Art. 15(4), market risk: the position if every open order of the side executes.
      * `max_gross_exposure`, `max_net_exposure` RTS 6 Art. 15(4); SEC 15c3-5(c)(1)(i): the sum over instruments of
        |position and working orders| x mark, and the signed sum. An order that makes neither larger passes.
+     * `max_leverage` what the contracts of a venue may become worth, over the account's equity there;
+       `max_margin_ratio` the part of that equity which must be kept, above which nothing may grow.
      * `check_funds` RTS 6 Art. 15(4), capital; SEC 15c3-5(c)(1)(i): what the order needs is free at a spot venue, with
        fees, after all that open orders lock.
      * `max_open_orders` orders that may be live at once.
@@ -103,6 +105,8 @@ class Limits:
     cool_down_after_loss_ns: Duration | None = None
     max_drawdown: Decimal | None = None
     max_daily_fees: Decimal | None = None
+    max_leverage: Decimal | None = None
+    max_margin_ratio: Decimal | None = None
 
 
 NOT_LIMITS = frozenset({"price_collar_from", "rejects_within_ns", "repeated_executions_within_ns"})

@@ -59,6 +59,8 @@ REASONS: dict[str, str] = {
     "max_position": "the position could become too large",
     "max_gross_exposure": "gross exposure could become too large, or there is no mark to measure it by",
     "max_net_exposure": "net exposure could become too large, or there is no mark to measure it by",
+    "max_leverage": "contracts could become worth too much of the account's equity, or it is not known",
+    "max_margin_ratio": "too much of the account's equity must be kept, or it is not known",
     "check_funds": "the account does not have it free",
     "max_open_orders": "too many orders are open",
     "max_orders_per_second": "too many requests in a second",

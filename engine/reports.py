@@ -312,6 +312,17 @@ class VenuePosition:
     liquidation_price: Decimal | None = None
 
 
+@frozen
+class AccountMargin:
+    """What an account with contracts has in an asset: `equity` with open results, and of it what must be kept
+    (`maintenance`) and what open positions and orders set aside (`initial`)."""
+
+    asset: Asset
+    equity: Decimal
+    maintenance: Decimal
+    initial: Decimal | None = None
+
+
 @frozen(kw_only=True)
 class FundingReported:
     """A payment for holding a contract: `amount` above zero was received, below zero paid, once per `funding_id`."""
@@ -343,6 +354,7 @@ class Snapshot:
     balances: tuple[Balance, ...] = ()
     positions: tuple[VenuePosition, ...] = ()
     fundings: tuple[FundingReported, ...] = ()
+    margin: AccountMargin | None = None
 
 
 @frozen(kw_only=True)

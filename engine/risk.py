@@ -21,6 +21,7 @@ from engine.flow import (
     max_repeated_executions,
 )
 from engine.funds import check_funds
+from engine.leverage import max_leverage, max_margin_ratio
 from engine.limits import ByIdentity, Limits, Risk
 from engine.loss import max_daily_fees, max_daily_loss, max_drawdown
 from engine.market import Market
@@ -211,6 +212,8 @@ LIMIT_CHECKS: tuple[Check, ...] = (
     max_position,
     max_gross_exposure,
     max_net_exposure,
+    max_leverage,
+    max_margin_ratio,
     check_funds,
     max_open_orders,
     max_orders_per_second,

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from attrs import Factory, frozen
 
-from engine.instrument import InstrumentKind
+from engine.instrument import InstrumentKind, MarginMode
 from engine.limits import Limits as Limits  # noqa: PLC0414 (others import it from here)
 from engine.limits import Risk as Risk  # noqa: PLC0414
 from engine.sessions import TradingSession
@@ -164,6 +164,8 @@ class InstrumentSettings:
     multiplier: Decimal | None = None
     settlement_asset: str | None = None
     expiry_ns: int | None = None
+    leverage: int | None = None
+    margin_mode: MarginMode | None = None
 
 
 @frozen(kw_only=True)

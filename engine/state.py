@@ -15,7 +15,7 @@ from attrs import Factory, define, frozen
 from engine.account import Balances
 from engine.capabilities import VenueDescription
 from engine.events import Difference, Event
-from engine.inputs import Balance, Scope, Section, VenuePosition
+from engine.inputs import AccountMargin, Balance, Scope, Section, VenuePosition
 from engine.instrument import Instrument
 from engine.order import (
     Execution,
@@ -84,6 +84,8 @@ class Venue:
     tolerated: tuple[Difference, ...] = ()
     throttled_until_ns: int = 0
     missing_streams: tuple[MissingStream, ...] = ()
+    margin: AccountMargin | None = None
+    liquidation_prices: dict[InstrumentName, Decimal] = Factory(dict)
 
     @property
     def wanted_sections(self) -> frozenset[Section]:

@@ -259,6 +259,10 @@ def _reconcile(state: State, at: Recorded, event: events.Reconciled) -> None:
         differences=event.differences if Section.BALANCES in event.complete else before.differences,
         confirmed=event.confirmed,
         tolerated=event.tolerated,
+        margin=event.margin if Section.POSITIONS in event.complete else before.margin,
+        liquidation_prices=(
+            event.liquidation_prices if Section.POSITIONS in event.complete else before.liquidation_prices
+        ),
         shown=before.shown if event.balances is None else event.balances,
         shown_ns=at.at_ns if Section.BALANCES in event.complete else before.shown_ns,
         open_orders_seen=event.open_orders if shows_all and event.asked_seq > state.killed_seq else None,

@@ -135,7 +135,11 @@ def take_snapshot(state: State, snapshot: inputs.Snapshot, now_ns: int) -> Itera
         executions=len(snapshot.executions), executions_booked=len(state.executions) - executions_before,
         orders_settled=max(in_doubt_before - in_doubt_after, 0) if state.seq > seq_before else 0,
         differences=found, confirmed=lasting, ready=_is_explained(venue, snapshot, found, lasting),
-        tolerated=compared.tolerated, balances=_news(venue, snapshot),
+        tolerated=compared.tolerated, balances=_news(venue, snapshot), margin=snapshot.margin,
+        liquidation_prices={
+            row.instrument: row.liquidation_price for row in sorted(snapshot.positions, key=lambda row: row.instrument)
+            if row.liquidation_price is not None
+        },
     )  # fmt: skip
 
 

@@ -241,6 +241,9 @@ def _positions_table(paper: Paper, held: Sequence[Holding]) -> None:
     totals = ", ".join(f"{signed(total)} {asset}" for asset, total in sorted(result_by_asset(list(held)).items()))
     paper.line(Cell("Result, fees included: ", QUIET), Cell(totals, LOUD))
     for holding in held:
+        if holding.liquidation_price is not None and holding.position.quantity:
+            words = f"{holding.instrument} is liquidated by the venue at {number(holding.liquidation_price)}"
+            paper.line(Cell(words, DOUBTFUL))
         if holding.strategy is None and holding.mark is not None and holding.position.quantity:
             text = f"{holding.instrument} is valued at {MARKS[holding.mark.source]}, {clock(holding.mark.at_ns)} UTC"
             paper.line(

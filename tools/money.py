@@ -35,7 +35,8 @@ class Sighting:
 class Holding:
     """A position with its instrument. `strategy` is None for the whole account, empty for what belongs to nobody.
 
-    `quote_asset` is what its result is counted in, `is_stale` says that its mark is older than `max_mark_age`.
+    `quote_asset` is what its result is counted in, `is_stale` says that its mark is older than `max_mark_age`;
+    `liquidation_price` is the venue's, as it said it last, of the whole account's position.
     """
 
     instrument: InstrumentName
@@ -45,6 +46,7 @@ class Holding:
     quote_asset: str
     mark: Mark | None
     is_stale: bool = False
+    liquidation_price: Decimal | None = None
 
     @property
     def unrealized(self) -> Decimal | None:
@@ -99,7 +101,9 @@ def _holding(
 ) -> Holding:
     terms = state.instruments[name]
     stale = at is not None and is_stale(at, now_ns, state.settings.marks)
-    return Holding(name, terms.venue, who, position, terms.cash, at, stale)
+    venue = state.venues.get(terms.venue)
+    liquidation = venue.liquidation_prices.get(name) if venue is not None and who is None else None
+    return Holding(name, terms.venue, who, position, terms.cash, at, stale, liquidation)
 
 
 def result_by_asset(found: list[Holding]) -> dict[str, Decimal]:

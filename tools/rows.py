@@ -252,6 +252,7 @@ def position_row(holding: Holding) -> Row:
         "funding": _text(position.funding),
         "multiplier": _text(position.multiplier),
         "result": _text(holding.result),
+        "liquidation_price": _text(holding.liquidation_price),
     }
 
 

@@ -11,11 +11,11 @@ import pytest
 from attrs import evolve, fields
 
 from engine import events, inputs
-from engine.capabilities import Capabilities
+from engine.capabilities import Capabilities, VenueDescription
 from engine.events import Event
-from engine.inputs import Action, Quote, RequestKind, Scope, TradeTick
+from engine.inputs import AccountMargin, Action, Quote, RequestKind, Scope, Section, TradeTick
 from engine.instructions import Leg, Oco, Work
-from engine.instrument import PriceBands
+from engine.instrument import InstrumentKind, PriceBands
 from engine.limits import NOT_LIMITS, CollarFrom, Limits, Measures
 from engine.order import Order
 from engine.outbox import SubmitOrder
@@ -127,6 +127,27 @@ def _beside(terms: dict[str, Any], **bounds: Any) -> str:
     return reason_of(world, **terms)
 
 
+def listed(**bounds: Any) -> VenueDescription:
+    """The venue, with other terms of its first instrument."""
+    first, *others = DESCRIPTION.instruments
+    return evolve(DESCRIPTION, instruments=(evolve(first, **bounds), *others))
+
+
+def _owed(terms: dict[str, Any], maintenance: int, **limits: Any) -> str:
+    """The verdict on an order for a contract, of an account with an equity of 100."""
+    venue = ScriptedVenue(listed(kind=InstrumentKind.PERPETUAL))
+    venue.complete = tuple(Section)
+    world = World(limited(**limits), venues=[venue])
+    world.quote()
+    margin = AccountMargin(Asset("USDT"), d(100), d(maintenance))
+    world.state.venues[SIM] = evolve(world.state.venues[SIM], margin=margin)
+    return reason_of(world, **terms)
+
+
+LEVERED: dict[str, Any] = {"max_leverage": d(3)}
+HELD: dict[str, Any] = {"max_margin_ratio": d("0.5")}
+case("max_leverage")(lambda: (_owed({"quantity": "2.9"}, 0, **LEVERED), _owed({"quantity": "3"}, 0, **LEVERED)))
+case("max_margin_ratio")(lambda: (_owed({}, 50, **HELD), _owed({}, 51, **HELD)))
 case("max_orders")(lambda: (_beside({}, max_orders=2), _beside({}, max_orders=1)))
 case("max_stops")(lambda: (_beside(WAITING, max_stops=2), _beside(WAITING, max_stops=1)))
 

@@ -37,7 +37,7 @@ READING_ORDER = """
     state recent appliers money_booking order_keeping intent_booking order_booking system_booking fold
     book bars averages indicators series data_faults looks market marks equity balances
     strategy target strategies
-    pricing reasons depth sight worth flow exposure funds loss order_limits registry terms risk reconciliation
+    pricing reasons depth sight worth flow exposure leverage funds loss order_limits registry terms risk reconciliation
     order_guards order_effects drift funding guards order_decision access subscriptions
     system_decision operator_decision trips desk
     intent_decision held_decision style_decision strategy_decision decision

@@ -17,11 +17,11 @@ AMOUNTS = frozenset(
     "quantity price fee amount free locked filled notional reported_filled ask bid ask_quantity bid_quantity tick lot "
     "min_price max_price min_quantity max_quantity min_notional reserved_each level stop_price trail max_slippage "
     "worst_price market_price opening peak max_notional market_lot min_market_quantity max_market_quantity buy_low "
-    "trail_fraction buy_high sell_low sell_high".split()
+    "trail_fraction equity maintenance initial buy_high sell_low sell_high".split()
 )
 """Fields that hold a decimal, as text; and those that hold such fields in turn (what a strategy says is its own)."""
 NESTED = frozenset({"seen", "balances", "order", "replacement", "executions", "description", "instruments",
-                    "price_bands"})  # fmt: skip
+                    "price_bands", "margin"})  # fmt: skip
 
 _quote = encode_basestring
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
