@@ -10,7 +10,7 @@ from typing import Any
 from attrs import fields, frozen
 
 from adapters.keys import KeySource, key_source
-from engine.instrument import InstrumentKind
+from engine.instrument import InstrumentKind, MarginMode
 from engine.limits import Limits, Measures
 from engine.recent import COUNTED_MOST
 from engine.sessions import TradingSession, time_of_day, zone_of
@@ -69,6 +69,8 @@ class Listing:
     multiplier: Decimal | None = None
     settlement_asset: str | None = None
     expiry_ns: int | None = None
+    leverage: int | None = None
+    margin_mode: MarginMode | None = None
     sharing: Sharing = Sharing.SHARED
     trading_session: TradingSession | None = None
 
@@ -272,6 +274,9 @@ _POSITIVE: tuple[tuple[type, str], ...] = (
     (Listing, "tick"),
     (Listing, "lot"),
     (Listing, "multiplier"),
+    (Listing, "leverage"),
+    (Limits, "max_leverage"),
+    (Limits, "max_margin_ratio"),
     (Marks, "max_mark_age_ns"),
     (Limits, "duplicate_intent_ns"),
     (Limits, "rejects_within_ns"),
@@ -337,6 +342,7 @@ SPELLING = Spelling(
         (Limits, "price_collar"): percentage,
         (Limits, "max_slippage"): percentage,
         (Limits, "max_spread"): percentage,
+        (Limits, "max_margin_ratio"): percentage,
         (Measures, "fee_rate"): percentage,
         (Guards, "max_reject_rate"): percentage,
         (Listing, "expiry_ns"): expiry,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters import simulated
-from engine.instrument import InstrumentKind
+from engine.instrument import InstrumentKind, MarginMode
 from engine.settings import InstrumentSettings, MarkSide
 from engine.values import InstrumentName
 from tests.house.source import ROOT
@@ -42,6 +42,12 @@ kind = "perpetual"
 tick = "0.01"
 multiplier = "0.001"
 expiry = 2026-12-25T08:00:00Z
+leverage = 3
+margin_mode = "isolated"
+
+[risk]
+max_leverage = "2.5"
+max_margin_ratio = "50%"
 
 [reconcile]
 tolerances = { "BTC-PERP" = "0.5", USDT = "0.01" }
@@ -51,7 +57,7 @@ side = "mid"
 max_mark_age = "5s"
 
 [guards]
-max_reject_rate = "50%"
+max_reject_rate = "40%"
 reject_window = "30s"
 min_orders = 4
 """
@@ -74,13 +80,15 @@ def test_terms_tolerances_marks_and_guards(tmp_path: Path) -> None:
     assert settings.instruments == {
         PERP: InstrumentSettings(
             kind=InstrumentKind.PERPETUAL, tick=Decimal("0.01"), multiplier=Decimal("0.001"),
-            expiry_ns=1_798_185_600 * 10**9,
+            expiry_ns=1_798_185_600 * 10**9, leverage=3, margin_mode=MarginMode.ISOLATED,
         )
     }  # fmt: skip
     assert settings.reconcile.tolerances == {"BTC-PERP": Decimal("0.5"), "USDT": Decimal("0.01")}
     assert (settings.marks.side, settings.marks.max_mark_age_ns) == (MarkSide.MID, 5 * 10**9)
+    limits = settings.risk.account
+    assert (limits.max_leverage, limits.max_margin_ratio) == (Decimal("2.5"), Decimal("0.5"))
     guards = settings.guards
-    assert (guards.max_reject_rate, guards.reject_window_ns, guards.min_orders) == (Decimal("0.5"), 30 * 10**9, 4)
+    assert (guards.max_reject_rate, guards.reject_window_ns, guards.min_orders) == (Decimal("0.4"), 30 * 10**9, 4)
     listed = configuration.venues["sim"].options.instruments["BTCPERP"]
     assert (listed.kind, listed.multiplier) == (InstrumentKind.PERPETUAL, Decimal("0.001"))
 
@@ -95,7 +103,9 @@ def test_terms_tolerances_marks_and_guards(tmp_path: Path) -> None:
         ('side = "mid"', 'side = "bid"', "is not one of close, mid, last, venue"),
         ('USDT = "0.01"', 'USDT = "-1"', "it can't be below zero"),
         ('"BTC-PERP" = "0.5"', '"BTC-PERB" = "0.5"', "did you mean BTC-PERP?"),
-        ('"50%"', '"150%"', "is not between 0 and 100 %"),
+        ('"40%"', '"150%"', "is not between 0 and 100 %"),
+        ("leverage = 3", "leverage = 0", "it must be above zero"),
+        ('"isolated"', '"crossed"', "is not one of isolated, cross"),
         ("min_orders = 4", "min_orders = 0", "it must be above zero"),
         ("max_mark_age", "max_mark_aeg", "did you mean max_mark_age?"),
     ],
