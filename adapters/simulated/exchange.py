@@ -7,7 +7,7 @@ fact to the ledger before they return what is to be told, so nothing is told tha
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from attrs import evolve, frozen
@@ -26,15 +26,18 @@ from engine.values import SECOND_NS, InstrumentName, Side, divide, exact_arithme
 CATCH_UP_MOST_NS = 600 * SECOND_NS
 """At most this much of the time in which nobody ran the exchange is played."""
 
-Told = tuple[int, wire.StreamFrame | wire.MarketFrame | wire.Notice]
+Told = tuple[int, wire.StreamFrame | wire.MarketFrame | wire.Notice | wire.Foreign]
 """When, and what everyone is told."""
+
+Work = Callable[[], tuple[wire.Reply | wire.Foreign, Sequence[wire.StreamFrame | wire.Foreign]]]
+"""Something to be done at the exchange: what is replied, and what everyone is told."""
 
 
 @frozen
 class Answer:
     """The reply to who asked, and what everyone is told."""
 
-    reply: wire.Reply
+    reply: wire.Reply | wire.Foreign
     told: list[Told]
 
 
@@ -46,22 +49,23 @@ class Exchange:
 
         `identity` names the account if the log is empty. Raises `ValueError` where a newer release wrote the log.
         """
-        self._log, self._market, self._rules = log, market, rules
-        self._scribe = Scribe(log)
-        self._matching = Matching(self._scribe, market, rules)
-        self._desk = Desk(self._scribe, market, self._matching, rules)
+        self._log = log
+        self.market, self.rules = market, rules
+        self.scribe = Scribe(log)
+        self.matching = Matching(self.scribe, market, rules)
+        self.desk = Desk(self.scribe, market, self.matching, rules)
         self.now_ns = self.state.at_ns
         self._start(identity, max(at_ns, self.now_ns))
 
     @property
     def state(self) -> State:
         """What the ledger says; read only."""
-        return self._scribe.state
+        return self.scribe.state
 
     @property
     def next_ns(self) -> int | None:
         """When the market moves next, or an order's time ends; None where nothing does by itself."""
-        market_ns, end_ns = self._market.next_ns(), self._end_ns()
+        market_ns, end_ns = self.market.next_ns(), self._end_ns()
         if market_ns is None or end_ns is None:
             return market_ns if end_ns is None else end_ns
         return min(market_ns, end_ns)
@@ -74,7 +78,7 @@ class Exchange:
 
     def advance(self, to_ns: int) -> list[Told]:
         """Play the market up to and with `to_ns`: what it showed, and what traded."""
-        self._scribe.check()
+        self.scribe.check()
         next_ns = self.next_ns
         if (next_ns is None or next_ns > to_ns) and to_ns - self.now_ns <= CATCH_UP_MOST_NS:
             self.now_ns = max(self.now_ns, to_ns)  # half of all instants of a backtest are such
@@ -85,9 +89,9 @@ class Exchange:
     def _advance(self, to_ns: int) -> list[Told]:
         told: list[Told] = []
         if to_ns - self.now_ns > CATCH_UP_MOST_NS:
-            self._market.seek(to_ns - CATCH_UP_MOST_NS)
+            self.market.seek(to_ns - CATCH_UP_MOST_NS)
         while (next_ns := self.next_ns) is not None and next_ns <= to_ns:
-            told += self._expire(next_ns) if next_ns == self._end_ns() else self._play(self._market.play())
+            told += self._expire(next_ns) if next_ns == self._end_ns() else self._play(self.market.play())
         self.now_ns = max(self.now_ns, to_ns)
         return told
 
@@ -95,9 +99,9 @@ class Exchange:
     def step(self, at_ns: int) -> Answer:
         """Play the next record of a tape by hand (speed "step")."""
         told = self.advance(at_ns)
-        instant = self._market.step(self.now_ns)
+        instant = self.market.step(self.now_ns)
         if instant is not None:
-            self._scribe.write(self.now_ns, TapeStepped())
+            self.scribe.write(self.now_ns, TapeStepped())
             told += self._play(instant)
         return Answer(self.status(), told)
 
@@ -105,20 +109,20 @@ class Exchange:
         state = self.state
         if not state.identity:
             self.now_ns = at_ns
-            self._scribe.write(at_ns, ExchangeOpened(identity=identity))
-        started = self._market.begin(self.now_ns, at_ns, state.tape, state.steps)
+            self.scribe.write(at_ns, ExchangeOpened(identity=identity))
+        started = self.market.begin(self.now_ns, at_ns, state.tape, state.steps)
         if started is not None:
-            self._scribe.write(self.now_ns, started)
-        self._scribe.commit()
+            self.scribe.write(self.now_ns, started)
+        self.scribe.commit()
         if state.open:
             self.advance(at_ns)
         else:
-            self._market.seek(at_ns)
+            self.market.seek(at_ns)
             self.now_ns = at_ns
-        for asset, quantity in self._rules.balances.items():
+        for asset, quantity in self.rules.balances.items():
             if asset not in state.account.totals:
-                self._scribe.write(at_ns, Deposited(asset=asset, quantity=quantity))
-        self._scribe.commit()
+                self.scribe.write(at_ns, Deposited(asset=asset, quantity=quantity))
+        self.scribe.commit()
 
     def _expire(self, at_ns: int) -> list[Told]:
         """Orders whose time in force ends now."""
@@ -126,42 +130,42 @@ class Exchange:
         told: list[Told] = []
         for venue_order_id in [each for each, end_ns in self.state.ends_ns.items() if end_ns <= at_ns]:
             order = self.state.open[venue_order_id]
-            self._scribe.write(at_ns, OrderExpired(venue_order_id=venue_order_id))
+            self.scribe.write(at_ns, OrderExpired(venue_order_id=venue_order_id))
             told.append((at_ns, wire.Expired(**order.head(at_ns), filled=order.filled)))
-        self._scribe.commit()
+        self.scribe.commit()
         self.now_ns = at_ns
         return told
 
     def _play(self, instant: Instant) -> list[Told]:
         """All that happens at one instant is one commit, so that a restart goes on behind it."""
         paid = self._pay_funding(instant.at_ns) if self.state.account.contracts else []
-        executed = self._matching.rest(instant) if self.state.open else []
-        self._scribe.commit()
+        executed = self.matching.rest(instant) if self.state.open else []
+        self.scribe.commit()
         self.now_ns = max(self.now_ns, instant.at_ns)
         return [(instant.at_ns, frame) for frame in (*instant.frames, *paid, *executed)]
 
     def _pay_funding(self, at_ns: int) -> list[wire.Funding]:
         """Payments for the contracts that are held, at each whole interval since the epoch that lies behind now."""
         before = len(self.state.fundings)
-        for symbol, (rate, every_ns) in self._rules.funding.items():
+        for symbol, (rate, every_ns) in self.rules.funding.items():
             held, mark = self.state.account.contracts.get(symbol), self._middle(symbol)
             if held is None or not held.quantity or mark is None or at_ns // every_ns == self.now_ns // every_ns:
                 continue
             amount = plain(-held.quantity * held.multiplier * mark * rate)
-            asset = self._rules.instruments[symbol].cash
-            self._scribe.write(at_ns, FundingPaid(symbol=symbol, asset=asset, amount=amount))
+            asset = self.rules.instruments[symbol].cash
+            self.scribe.write(at_ns, FundingPaid(symbol=symbol, asset=asset, amount=amount))
         return self.state.fundings[before:]
 
     def _middle(self, symbol: str) -> Decimal | None:
-        bids, asks = self._market.levels(symbol, Side.BUY), self._market.levels(symbol, Side.SELL)
+        bids, asks = self.market.levels(symbol, Side.BUY), self.market.levels(symbol, Side.SELL)
         return divide(bids[0][0] + asks[0][0], Decimal(2)) if bids and asks else None
 
     @exact_arithmetic()
     def transfer(self, request: wire.Transfer, at_ns: int) -> Answer:
         """A deposit or a withdrawal."""
         told = self.advance(at_ns)
-        self._scribe.write(self.now_ns, Deposited(asset=request.asset, quantity=request.quantity))
-        self._scribe.commit()
+        self.scribe.write(self.now_ns, Deposited(asset=request.asset, quantity=request.quantity))
+        self.scribe.commit()
         return Answer(self.status(), told)
 
     # --- requests -----------------------------------------------------------------------------------------------
@@ -182,16 +186,25 @@ class Exchange:
     def carry_out(self, request: wire.OrderRequest, at_ns: int) -> Answer:
         """Whichever of the three it is."""
         told = self.advance(at_ns)
-        reply, frames = self._desk.carry_out(request, self.now_ns)
-        self._scribe.commit()
+        reply, frames = self.desk.carry_out(request, self.now_ns)
+        self.scribe.commit()
+        return Answer(reply, told + [(self.now_ns, frame) for frame in frames])
+
+    @exact_arithmetic()
+    def transact(self, work: Work, at_ns: int) -> Answer:
+        """Any work with `desk` and `scribe` at an instant: all of it is one commit. What `work` raises must leave the
+        ledger untouched."""
+        told = self.advance(at_ns)
+        reply, frames = work()
+        self.scribe.commit()
         return Answer(reply, told + [(self.now_ns, frame) for frame in frames])
 
     @exact_arithmetic()
     def refuse(self, request: wire.OrderRequest, reason: wire.Reason, at_ns: int) -> Answer:
         """Refuse a request unseen."""
         told = self.advance(at_ns)
-        refused = self._desk.refuse(request, reason, self.now_ns)
-        self._scribe.commit()
+        refused = self.desk.refuse(request, reason, self.now_ns)
+        self.scribe.commit()
         return Answer(refused, told)
 
     # --- questions ----------------------------------------------------------------------------------------------
@@ -219,12 +232,16 @@ class Exchange:
 
     def account_as_of(self, until_ns: int, since_ns: int) -> wire.AccountAnswer:
         """The account as it stood at an earlier instant, told as if it were now's: what a lagging replica answers."""
-        return account_of(fold(self._log.read(), until_ns), since_ns, self.now_ns)
+        return account_of(self.state_as_of(until_ns), since_ns, self.now_ns)
+
+    def state_as_of(self, until_ns: int) -> State:
+        """What the ledger said at an earlier instant."""
+        return fold(self._log.read(), until_ns)
 
     def welcome(self, at_ns: int) -> Answer:
         """Who this is, what is traded, what time it is."""
         told = self.advance(at_ns)
-        account, rules = f"simulated:{self.state.identity}", self._rules
+        account, rules = f"simulated:{self.state.identity}", self.rules
         welcome = wire.Welcome(
             account=account, instruments=tuple(rules.instruments.values()), at_ns=self.now_ns,
             order_types=rules.order_types, times_in_force=rules.times_in_force, links=rules.links,
@@ -233,12 +250,12 @@ class Exchange:
 
     def picture(self, symbols: Iterable[str]) -> list[Told]:
         """What a newcomer must know of the symbols to follow the stream from here."""
-        known = [symbol for symbol in symbols if symbol in self._rules.instruments]
-        return [(self.now_ns, frame) for symbol in known for frame in self._market.picture(symbol, self.now_ns)]
+        known = [symbol for symbol in symbols if symbol in self.rules.instruments]
+        return [(self.now_ns, frame) for symbol in known for frame in self.market.picture(symbol, self.now_ns)]
 
     def status(self) -> wire.Status:
         """How the market's data goes."""
-        return self._market.status(self.now_ns)
+        return self.market.status(self.now_ns)
 
 
 @exact_arithmetic()

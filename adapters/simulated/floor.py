@@ -9,8 +9,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 
 from adapters.registry import OpenLog
-from adapters.simulated import wire
-from adapters.simulated.gateway import Cut, Delivery, Gateway
+from adapters.simulated.gateway import Cut, Delivery, Gateway, Request
 from adapters.simulated.opening import LEDGER
 from engine.ports import EventLog
 from engine.values import SECOND_NS
@@ -62,7 +61,7 @@ class Floor:
         self._receivers.pop(connection, None)
         self._jobs.put(lambda gateway, _: gateway.disconnect(connection))
 
-    def send(self, connection: int, number: int, request: wire.Ask) -> bool:
+    def send(self, connection: int, number: int, request: Request) -> bool:
         """Hand over a request; False where too many are waiting, and then it has not been sent."""
         if self._jobs.qsize() >= QUEUE_MOST or self._failure is not None or self._closing.is_set():
             return False

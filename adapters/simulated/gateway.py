@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from attrs import define, evolve, frozen
 
@@ -53,7 +53,7 @@ class Delivery(NamedTuple):
 class _Arrival:
     connection: int
     number: int
-    request: wire.Ask
+    request: Request
     fate: Fate
 
 
@@ -68,7 +68,23 @@ class _Line:
     held_until_ns: int = 0
 
 
-Message = wire.Ask | wire.Frame
+class Task(Protocol):
+    """A request in the words of another exchange's wire: it meets the faults of its kind like our own."""
+
+    @property
+    def kind(self) -> Kind | None:
+        """Which kind of message it is; None for one that nothing happens to."""
+        ...
+
+    def carry_out(self, exchange: Exchange, fate: Fate, at_ns: int) -> Answer:
+        """What follows from it at an instant; `fate` says whether it is refused unseen, fails or is told the past."""
+        ...
+
+
+Request = wire.Ask | Task
+Message = Request | wire.Frame
+Dress = Callable[[int, wire.Frame], wire.Frame]
+"""What a frame about an order looks like in the words of another wire, as of the instant at which it is told."""
 
 
 @frozen
@@ -84,13 +100,15 @@ class Strike:
 class Gateway:
     """The exchange as its clients reach it. One thread at a time; every method names its instant.
 
-    `struck` is told of every fault that happens; it decides nothing.
+    `struck` is told of every fault that happens; it decides nothing. `dress` puts what is told about orders into the
+    words of another wire.
     """
 
     def __init__(self, exchange: Exchange, latency_ns: int, faults: Faults) -> None:
         self._exchange, self._latency_ns, self._faults = exchange, latency_ns, faults
         self._is_faultless = faults == Faults()
         self.struck: Callable[[Strike], None] | None = None
+        self.dress: Dress | None = None
         self._counts: Counter[Kind] = Counter()
         self._lines: dict[int, _Line] = {}
         self._arrivals: list[tuple[int, int, _Arrival]] = []
@@ -105,9 +123,9 @@ class Gateway:
         """The client is gone, and with it all that was on its way to it. Its requests still arrive."""
         self._lines.pop(connection, None)
 
-    def send(self, connection: int, number: int, request: wire.Ask, at_ns: int) -> None:
+    def send(self, connection: int, number: int, request: Request, at_ns: int) -> None:
         """A client's request leaves it at an instant."""
-        fate = self._fate(_REQUEST_KINDS.get(type(request)), request)
+        fate = self._fate(_kind_of_request(request), request)
         if not fate.lose_request:
             arrives_ns = at_ns + self._latency_ns + fate.delay_request_ns
             self._order += 1
@@ -174,7 +192,7 @@ class Gateway:
                 self._put(at_ns + self._latency_ns + self._faults.lag_ns, arrival.connection, None, frame)
         self._tell(answer.told)
 
-    def _answer(self, request: wire.Ask, fate: Fate, at_ns: int) -> Answer:
+    def _answer(self, request: Request, fate: Fate, at_ns: int) -> Answer:
         exchange = self._exchange
         match request:
             case wire.Place() | wire.Cancel() | wire.Replace():
@@ -201,6 +219,8 @@ class Gateway:
                 return exchange.transfer(request, at_ns)
             case wire.SetFaults():
                 return self._change_faults(request, at_ns)
+            case _:
+                return request.carry_out(exchange, fate, at_ns)
 
     def _account(self, request: wire.ReadAccount, fate: Fate, at_ns: int) -> Answer:
         answer = self._exchange.account(request.since_ns, at_ns)
@@ -229,9 +249,10 @@ class Gateway:
             if fate.drop and not fate.disconnect:
                 continue
             symbol = frame.instrument if isinstance(frame, _MARKET_FRAMES) else None
+            shown = frame if self.dress is None or symbol is not None else self.dress(at_ns, frame)
             for connection, line in self._lines.items():
                 if line.is_told and (symbol is None or symbol in line.symbols):
-                    self._stream(connection, line, at_ns, frame, fate, is_market=symbol is not None)
+                    self._stream(connection, line, at_ns, shown, fate, is_market=symbol is not None)
 
     def _stream(
         self, connection: int, line: _Line, at_ns: int, frame: wire.Frame, fate: Fate, *, is_market: bool
@@ -273,6 +294,10 @@ class Gateway:
     def _put(self, at_ns: int, connection: int, number: int | None, frame: wire.Frame | Cut) -> None:
         self._order += 1
         heappush(self._outgoing, (at_ns, self._order, Delivery(at_ns, connection, number, frame)))
+
+
+def _kind_of_request(request: Request) -> Kind | None:
+    return request.kind if hasattr(request, "kind") else _REQUEST_KINDS.get(type(request))
 
 
 def _kind_of(frame: wire.Frame) -> Kind | None:

@@ -153,16 +153,35 @@ class OrderReplaced:
     stop_price: Decimal | None = None
 
 
+@frozen(kw_only=True)
+class TrailSet:
+    """A waiting order's stop price follows the market at `bips` ten-thousandths of it, from `begins_at` on: a price
+    that the market has to come to first, or None where it follows already."""
+
+    venue_order_id: VenueOrderId
+    bips: int
+    begins_at: Decimal | None
+
+
+@frozen(kw_only=True)
+class Noted:
+    """What an exchange's own wire says of an order, or of something else; a later note on a subject replaces it."""
+
+    subject: str
+    text: str
+
+
 Fact = (
     ExchangeOpened | Deposited | TapeStarted | TapeStepped | OrderAccepted | OrderRefused | OrderExecuted
     | OrderCanceled | OrderExpired | OrderReplaced | OrderTriggered | StopMoved | OrderReduced | FundingPaid
+    | TrailSet | Noted
 )  # fmt: skip
 
 _KINDS: dict[str, type[Fact]] = {
     kind.__name__: kind
     for kind in (
         ExchangeOpened, Deposited, TapeStarted, TapeStepped, OrderAccepted, OrderRefused, OrderExecuted, OrderCanceled,
-        OrderExpired, OrderReplaced, OrderTriggered, StopMoved, OrderReduced, FundingPaid,
+        OrderExpired, OrderReplaced, OrderTriggered, StopMoved, OrderReduced, FundingPaid, TrailSet, Noted,
     )
 }  # fmt: skip
 

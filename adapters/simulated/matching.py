@@ -21,6 +21,7 @@ from adapters.simulated.options import AckOn, FeeIn, FeeRates
 from adapters.simulated.queueing import Queueing
 from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import Order
+from adapters.simulated.trailing import begins, follow
 from adapters.simulated.wire import Canceled, Expired, Reduced, StreamFrame, Triggered
 from engine.inputs import Level, Quote
 from engine.instrument import Instrument
@@ -32,13 +33,15 @@ _SIDES = (Side.BUY, Side.SELL)
 @frozen(kw_only=True)
 class Rules:
     """What is traded, what it costs (`slippage` is a part of the price), what an account begins with; `funding` is each
-    contract's rate and interval."""
+    contract's rate and interval. With `ends_twins` the first execution or trigger of a group's order ends the others
+    instead of making them smaller."""
 
     instruments: Mapping[str, Instrument]
     fees: FeeRates = field(factory=FeeRates)
     fee_in: FeeIn = FeeIn.QUOTE
     ack_on: AckOn = AckOn.REPLY
     slippage: Decimal = ZERO
+    ends_twins: bool = False
     balances: Mapping[Asset, Decimal] = field(factory=dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
@@ -130,7 +133,7 @@ class Matching:
         for venue_order_id in list(self._scribe.state.waiting):
             order = self._scribe.state.open.get(venue_order_id)  # its twin may just have executed
             if order is not None and order.waits and order.accepted.symbol == symbol:
-                self._trail(order, at_ns)
+                self._trail(order, traded, at_ns)
                 told += self._trigger(self._scribe.state.open[venue_order_id], traded, at_ns)
         return told
 
@@ -144,8 +147,12 @@ class Matching:
         levels = self._levels(symbol, side.opposite)
         return levels[0][0] if levels else None
 
-    def _trail(self, order: Order, at_ns: int) -> None:
+    def _trail(self, order: Order, traded: list[Decimal], at_ns: int) -> None:
         terms = order.accepted
+        if order.venue_order_id in self._scribe.state.trails:
+            for fact in follow(self._scribe.state, order, self._seen(order, traded)):
+                self._scribe.write(at_ns, fact)
+            return
         if terms.trail is None or order.stop_price is None:
             return
         wanted = self.trailing_price(terms.symbol, terms.side, terms.trail)
@@ -153,20 +160,30 @@ class Matching:
             self._scribe.write(at_ns, StopMoved(venue_order_id=order.venue_order_id, stop_price=wanted))
 
     def _trigger(self, order: Order, traded: list[Decimal], at_ns: int) -> list[StreamFrame]:
-        terms, touch = order.accepted, self._touch(order.accepted.symbol, order.accepted.side)
-        seen = traded if touch is None else [*traded, touch]
+        terms, seen = order.accepted, self._seen(order, traded)
+        if not begins(self._scribe.state, order):
+            return []
         assert order.stop_price is not None, "what waits has a stop price"
-        sign = -terms.side.sign if terms.order_type.takes_profit else terms.side.sign
+        is_against = terms.order_type.takes_profit and order.venue_order_id not in self._scribe.state.trails
+        sign = -terms.side.sign if is_against else terms.side.sign
         if not any((price - order.stop_price) * sign >= ZERO for price in seen):
             return []
         self._scribe.write(at_ns, OrderTriggered(venue_order_id=order.venue_order_id))
         shown = self._swung.get(terms.symbol)
         if shown is not None:
             self._swung[terms.symbol] = _at_stop(shown, terms.side, order.stop_price)
-        told = [Triggered(**order.head(at_ns)), *self._go_on(order.venue_order_id, at_ns)]
+        told: list[StreamFrame] = [Triggered(**order.head(at_ns))]
+        if self._rules.ends_twins:
+            told += self._end_twins(order.venue_order_id, terms.group, at_ns)
+        told += [*self._go_on(order.venue_order_id, at_ns)]
         if shown is not None:
             self._swung[terms.symbol] = shown
         return told
+
+    def _seen(self, order: Order, traded: list[Decimal]) -> list[Decimal]:
+        """The prices at which the market was, for an order that waits."""
+        touch = self._touch(order.accepted.symbol, order.accepted.side)
+        return traded if touch is None else [*traded, touch]
 
     def _sweep(self, symbol: str, at_ns: int) -> list[StreamFrame]:
         """What was triggered without a price takes what has come since."""
@@ -275,6 +292,8 @@ class Matching:
         self, venue_order_id: VenueOrderId, group: str | None, quantity: Decimal, at_ns: int
     ) -> list[StreamFrame]:
         """What one order of a group executes, the others lose, in the same commit."""
+        if self._rules.ends_twins:
+            return self._end_twins(venue_order_id, group, at_ns)
         told: list[StreamFrame] = []
         for twin in self._scribe.state.group(group):
             if twin.venue_order_id == venue_order_id:
@@ -284,6 +303,15 @@ class Matching:
             self._scribe.write(at_ns, OrderReduced(venue_order_id=twin.venue_order_id, quantity=left))
             ended = left == twin.filled
             told.append(Canceled(**head, filled=left) if ended else Reduced(**head, quantity=left))
+        return told
+
+    def _end_twins(self, venue_order_id: VenueOrderId, group: str | None, at_ns: int) -> list[StreamFrame]:
+        """The others of its group are over, whatever they have executed."""
+        told: list[StreamFrame] = []
+        for twin in self._scribe.state.group(group):
+            if twin.venue_order_id != venue_order_id:
+                self._scribe.write(at_ns, OrderExpired(venue_order_id=twin.venue_order_id))
+                told.append(Expired(**twin.head(at_ns), filled=twin.filled))
         return told
 
 

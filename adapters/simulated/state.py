@@ -18,6 +18,7 @@ from adapters.simulated.ledger import (
     ExchangeOpened,
     Fact,
     FundingPaid,
+    Noted,
     OrderAccepted,
     OrderCanceled,
     OrderExecuted,
@@ -29,6 +30,7 @@ from adapters.simulated.ledger import (
     StopMoved,
     TapeStarted,
     TapeStepped,
+    TrailSet,
     fact_of,
 )
 from adapters.simulated.wire import Executed, Funding, OrderRow
@@ -136,6 +138,8 @@ class State:
     forgotten_ns: int = -1
     net: dict[str, Decimal] = Factory(dict)
     taken: dict[str, Taken] = Factory(dict)
+    trails: dict[VenueOrderId, TrailSet] = Factory(dict)
+    notes: dict[str, str] = Factory(dict)
 
     def find(self, venue_order_id: VenueOrderId | None, client_order_id: ClientOrderId | None) -> Order | None:
         """The order of that id; of several that had a client id in turn, the newest."""
@@ -212,6 +216,10 @@ def apply(state: State, seq: int, at_ns: int, fact: Fact) -> None:
         case StopMoved():
             order = state.open[fact.venue_order_id]
             state.open[fact.venue_order_id] = evolve(order, stop_price=fact.stop_price, updated_ns=at_ns)
+        case TrailSet():
+            state.trails[fact.venue_order_id] = fact
+        case Noted():
+            state.notes[fact.subject] = fact.text
         case OrderRefused():
             state.refused += 1
         case Deposited():
@@ -336,11 +344,12 @@ def _unrest(state: State, order: Order) -> None:
 def _finish(state: State, order: Order, status: VenueStatus) -> None:
     _unrest(state, order)
     del state.open[order.venue_order_id]
-    for index in (state.waiting, state.sweeping, state.ends_ns):
+    for index in (state.waiting, state.sweeping, state.ends_ns, state.trails):
         index.pop(order.venue_order_id, None)
     state.closed[order.venue_order_id] = evolve(order, status=status)
     if len(state.closed) > CLOSED_MOST:
         oldest = state.closed.pop(next(iter(state.closed)))
+        state.notes.pop(oldest.venue_order_id, None)
         for client_order_id in oldest.client_order_ids:
             if state.ids.get(client_order_id) == oldest.venue_order_id:
                 del state.ids[client_order_id]

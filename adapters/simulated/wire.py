@@ -333,12 +333,19 @@ class Notice:
     text: str
 
 
+@frozen
+class Foreign:
+    """Something of another exchange's wire, which is spoken for this one; it has no JSON here."""
+
+    body: Any
+
+
 MarketFrame = Quote | TradeTick | BookSnapshot | BookDelta | Candle
 StreamFrame = Accepted | Executed | Canceled | Expired | Replaced | Triggered | Reduced | Funding
 Reply = (
     Accepted | Refused | CancelTaken | ReplaceTaken | OrderAnswer | AccountAnswer | Welcome | Status | Failed
 )  # fmt: skip
-Frame = Reply | StreamFrame | MarketFrame | Notice
+Frame = Reply | StreamFrame | MarketFrame | Notice | Foreign
 Message = Ask | Frame
 
 _KINDS: dict[str, type[Message]] = {
