@@ -80,7 +80,7 @@ def _read_names(names: Iterable[str]) -> frozenset[str]:
 _RULE_KEYS = {"at", "every", "permille", "on", "by"}
 
 
-def _read_rule(value: Any) -> Rule:
+def read_rule(value: Any) -> Rule:
     """Reads `[3, 7]`, `{ every = 5 }`, `{ permille = 20, on = ["cancel"], by = "2s" }`."""
     if isinstance(value, Rule):
         return value
@@ -109,21 +109,21 @@ class Faults:
     is left of a long list of faults once those that do not matter are taken out of it.
     """
 
-    lose_request: Any = field(factory=Rule, converter=_read_rule)
-    delay_request: Any = field(factory=Rule, converter=_read_rule)
-    busy: Any = field(factory=Rule, converter=_read_rule)
-    fail: Any = field(factory=Rule, converter=_read_rule)
-    stale: Any = field(factory=Rule, converter=_read_rule)
-    partial: Any = field(factory=Rule, converter=_read_rule)
-    lose_reply: Any = field(factory=Rule, converter=_read_rule)
-    delay_reply: Any = field(factory=Rule, converter=_read_rule)
-    duplicate_reply: Any = field(factory=Rule, converter=_read_rule)
-    error_reply: Any = field(factory=Rule, converter=_read_rule)
-    drop: Any = field(factory=Rule, converter=_read_rule)
-    delay: Any = field(factory=Rule, converter=_read_rule)
-    duplicate: Any = field(factory=Rule, converter=_read_rule)
-    reorder: Any = field(factory=Rule, converter=_read_rule)
-    disconnect: Any = field(factory=Rule, converter=_read_rule)
+    lose_request: Any = field(factory=Rule, converter=read_rule)
+    delay_request: Any = field(factory=Rule, converter=read_rule)
+    busy: Any = field(factory=Rule, converter=read_rule)
+    fail: Any = field(factory=Rule, converter=read_rule)
+    stale: Any = field(factory=Rule, converter=read_rule)
+    partial: Any = field(factory=Rule, converter=read_rule)
+    lose_reply: Any = field(factory=Rule, converter=read_rule)
+    delay_reply: Any = field(factory=Rule, converter=read_rule)
+    duplicate_reply: Any = field(factory=Rule, converter=read_rule)
+    error_reply: Any = field(factory=Rule, converter=read_rule)
+    drop: Any = field(factory=Rule, converter=read_rule)
+    delay: Any = field(factory=Rule, converter=read_rule)
+    duplicate: Any = field(factory=Rule, converter=read_rule)
+    reorder: Any = field(factory=Rule, converter=read_rule)
+    disconnect: Any = field(factory=Rule, converter=read_rule)
     lag_ns: Duration = _NO_LAG
     seed: int = 0
     only: frozenset[str] | None = field(default=None, converter=optional(_read_names))

@@ -68,6 +68,10 @@ class Floor:
         self._jobs.put(lambda gateway, at_ns: gateway.send(connection, number, request, at_ns))
         return True
 
+    def work(self, job: Callable[[Gateway, int], None]) -> None:
+        """Do something in the exchange's thread, at the instant at which it is reached."""
+        self._jobs.put(job)
+
     def close(self) -> None:
         """End the thread and close the log. Idempotent."""
         self._closing.set()

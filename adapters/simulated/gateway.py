@@ -115,6 +115,11 @@ class Gateway:
         self._outgoing: list[tuple[int, int, Delivery]] = []
         self._order = 0
 
+    @property
+    def exchange(self) -> Exchange:
+        """What it stands before; for who works in its thread."""
+        return self._exchange
+
     def connect(self, connection: int) -> None:
         """A new client; it is told nothing before its `Hello` has arrived."""
         self._lines[connection] = _Line()

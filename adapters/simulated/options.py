@@ -58,7 +58,7 @@ class TapeFile:
     format: str | None = None
 
 
-def _read_tapes(value: Any) -> Mapping[str, TapeFile] | None:
+def read_tapes(value: Any) -> Mapping[str, TapeFile] | None:
     """`"FILE"`, `{ path, format }` (both for the only symbol, key ""), or a table of them by symbol."""
     if value is None:
         return None
@@ -96,7 +96,7 @@ class SimulatedOptions:
     """
 
     seed: int = 7
-    tape: Any = field(default=None, converter=_read_tapes)
+    tape: Any = field(default=None, converter=read_tapes)
     speed: str = "1"
     every_ns: Duration = _EVERY_NS
     latency_ns: Duration = _LATENCY_NS

@@ -112,7 +112,7 @@ class Steering:
     def _generators(self, venue: VenueName) -> dict[str, Generator]:
         """The exchange has no word for moving its market, so that this reaches in for it."""
         gateway = self._world.floors[venue].gateway
-        market = None if gateway is None else gateway._exchange._market
+        market = None if gateway is None else gateway._exchange.market
         return market._generators if isinstance(market, GeneratedMarket) else {}
 
 

@@ -1,0 +1,1 @@
+"""The local exchange: Binance Spot's wire protocol, spoken for the simulated exchange."""
