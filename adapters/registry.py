@@ -58,6 +58,7 @@ class Adapter:
 
     `serve` blocks until the process is asked to end. `environments` are those that its option of that name may say;
     an adapter without any trades on this machine. `capabilities` is what it can at most, for tables of all adapters.
+    `exchange` is the class of the options of the exchange that it serves, where they are not the client's.
     Raises `ValueError` for environments that can't be told apart.
     """
 
@@ -67,6 +68,7 @@ class Adapter:
     serve: Callable[[ServerSettings], None] | None = None
     environments: tuple[Environment, ...] = ()
     capabilities: Capabilities | None = None
+    exchange: type | None = None
 
     def __attrs_post_init__(self) -> None:
         check_environments(self.environments)

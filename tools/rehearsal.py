@@ -60,11 +60,18 @@ def torture(config: Path, first: int, seeds: int, kills: int, jobs: int | None, 
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="What goes wrong, as TOML or JSON.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Where its books are.  [default: ADAPTER-exchange]")  # fmt: skip
-def venue(adapter: str, config: Path | None, port: int, faults: Path | None, state: Path | None) -> None:
+@click.option("--tape", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Play this recorded market instead of a generated one.")  # fmt: skip
+@click.option("--options", "set_to", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="What else can be set of the exchange, as TOML or JSON.")  # fmt: skip
+def venue(
+    adapter: str, config: Path | None, port: int, faults: Path | None, state: Path | None, tape: Path | None,
+    set_to: Path | None,
+) -> None:  # fmt: skip
     """Serve the simulated exchange by itself.
 
     It speaks the venue's wire protocol, on this machine only.
     """
     from tools.serving import serve
 
-    serve(adapter, config, port, faults, state)
+    serve(adapter, config, port, faults, state, tape, set_to)

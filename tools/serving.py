@@ -19,19 +19,26 @@ from tools.structure import Structure, Text, Wrong, nearest
 from tools.toml_place import dotted
 
 
-def serve(name: str, config: Path | None, port: int, faults: Path | None, state: Path | None) -> None:
+def serve(
+    name: str, config: Path | None, port: int, faults: Path | None, state: Path | None, tape: Path | None = None,
+    set_to: Path | None = None,
+) -> None:  # fmt: skip
     """Serve until the process is asked to end; raises `ConfigurationWrong` and what opening raises."""
     adapter = _adapter(name)
     assert adapter.serve is not None
-    options: Any = adapter.options()
+    kind = adapter.exchange or adapter.options
+    options: Any = kind() if set_to is None else _read(set_to, kind, _parse(set_to))
     symbols: dict[InstrumentName, str] = {}
     directory = Path.cwd()
     if config is not None:
         configuration = read_configuration(config, load=False)
-        options, symbols = _configured(configuration, name)
+        configured, symbols = _configured(configuration, name)
+        options = configured if adapter.exchange is None and set_to is None else options
         directory = configuration.directory
     if faults is not None:
-        options = attrs.evolve(options, faults=_read_faults(faults, adapter))
+        options = attrs.evolve(options, faults=_read_faults(faults, kind))
+    if tape is not None:
+        options = attrs.evolve(options, tape=str(tape.absolute()))
     kept = state or Path(f"{name}-exchange")
     kept.mkdir(mode=0o700, parents=True, exist_ok=True)
     adapter.serve(
@@ -65,22 +72,28 @@ def _configured(configuration: Configuration, name: str) -> tuple[Any, dict[Inst
     return options, found[0].symbols
 
 
-def _read_faults(path: Path, adapter: Adapter) -> Any:
-    kinds = {field.name: field.type for field in attrs.fields(attrs.resolve_types(adapter.options))}
+def _read_faults(path: Path, options: type) -> Any:
+    kinds = {field.name: field.type for field in attrs.fields(attrs.resolve_types(options))}
     if "faults" not in kinds:
-        raise click.UsageError(f"the adapter {adapter.name} knows no faults")
+        raise click.UsageError("this exchange knows no faults")
+    table = _parse(path)
+    return _read(path, kinds["faults"], table.get("faults", table) if isinstance(table, dict) else table)
+
+
+def _read(path: Path, kind: Any, table: Any) -> Any:
+    """A file's table as a value of that kind; raises `ConfigurationWrong` with every fault in it."""
     wrong: list[Wrong] = []
-    faults = Structure(SPELLING).read(kinds["faults"], _parse(path), (), wrong)
+    found = Structure(SPELLING).read(kind, table, (), wrong)
     if wrong:
         raise ConfigurationWrong(path, tuple(Fault(dotted(fault.key), fault.message) for fault in wrong))
-    return faults
+    return found
 
 
 def _parse(path: Path) -> Any:
-    """A table of faults, by itself or under [faults]."""
+    """The table of a file."""
     try:
         text = path.read_text()
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text, parse_float=Text)
     except (OSError, ValueError) as error:
         raise ConfigurationWrong(path, (Fault(path.name, str(error)),)) from error
-    return table.get("faults", table) if isinstance(table, dict) else table
+    return table

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from adapters.binance.options import BinanceOptions
-from adapters.registry import Adapter, VenueSettings
+from adapters.binance.server.options import ExchangeOptions
+from adapters.registry import Adapter, ServerSettings, VenueSettings
 from engine.ports import Venue
 
-__all__ = ["ADAPTER", "BinanceOptions"]
+__all__ = ["ADAPTER", "BinanceOptions", "ExchangeOptions"]
 
 
 def _connect(settings: VenueSettings) -> Venue:
@@ -16,4 +17,10 @@ def _connect(settings: VenueSettings) -> Venue:
     return connect(settings)
 
 
-ADAPTER = Adapter(name="binance", options=BinanceOptions, connect=_connect)
+def _serve(settings: ServerSettings) -> None:
+    from adapters.binance.server.server import serve
+
+    serve(settings)
+
+
+ADAPTER = Adapter(name="binance", options=BinanceOptions, connect=_connect, serve=_serve, exchange=ExchangeOptions)
