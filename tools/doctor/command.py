@@ -134,9 +134,8 @@ def _conclude(paper: Paper, found: Sequence[Finding]) -> None:
     warnings = sum(each.verdict is Verdict.WARNING for each in found)
     paper.line()
     if faults:
-        paper.line(
-            Cell(f"{count(faults, 'fault')}", f"bold {BAD}"), f", {count(warnings, 'warning')}: a run would not start"
-        )
+        also = f", {count(warnings, 'warning')}" if warnings else ""
+        paper.line(Cell(count(faults, "fault"), f"bold {BAD}"), f"{also}: a run would not start")
     elif warnings:
         paper.line(Cell(count(warnings, "warning"), DOUBTFUL), ", no fault: a run can start")
     else:

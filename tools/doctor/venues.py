@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import asdict, define
 
+from adapters.cleansing import cleansed
 from adapters.keys import KeyMissing, KeySource
 from adapters.registry import VenueSettings
 from adapters.rights import PolicyRefused, faults_of_rights
@@ -33,7 +34,7 @@ from tools.view import read_state
 CLOCK_SECONDS = 5
 """How long a venue has to say what time it is there."""
 
-CODE_UNREACHED, CODE_POLICY, CODE_CONFIGURATION = 69, 77, 78
+CODE_PLACE, CODE_UNREACHED, CODE_POLICY, CODE_CONFIGURATION = 65, 69, 77, 78
 
 
 @define
@@ -141,6 +142,8 @@ def _ask(configuration: Configuration, found: Examined) -> None:
             found.findings.append(fault("reached", str(error), CODE_UNREACHED))
         except PolicyRefused as error:
             found.findings.append(fault("reached", str(error), CODE_POLICY))
+        except JournalError as error:
+            found.findings.append(fault("reached", f"the exchange of our own has no place: {error}", CODE_PLACE))
         finally:
             client.close()
 
@@ -158,7 +161,7 @@ def _measure(client: Venue, found: Examined) -> Iterator[Finding]:
             refused.append(seen.detail)
             measured.set()
 
-    client.open(hear, _ShutGate())
+    client.open(cleansed(hear), _ShutGate())
     measured.wait(CLOCK_SECONDS)
     if refused:
         yield fault("reached", f"the venue does not take the key: {refused[0]}", CODE_POLICY)

@@ -1,0 +1,31 @@
+"""The README's table of what venues can do, from the adapters' data. `python -m tests.house.abilities` writes it."""
+
+from __future__ import annotations
+
+import re
+
+from adapters.registry import adapters
+from tests.house.source import ROOT
+from tools.doctor.abilities import table
+
+INTRODUCTION = """\
+### What each venue can do
+
+By its adapter's own data; `holdfast doctor` shows it for yours. What a venue can't do is denied with a reason, or done
+by the engine where that is possible (stops, trailing stops, linked orders, ends in time). An environment in bold trades
+real money: it needs `mode = "live"` and `--live`.
+
+"""
+
+BLOCK = re.compile(r"<!-- capabilities -->\n(.*?)<!-- end of capabilities -->", re.DOTALL)
+
+
+def filled(text: str) -> str:
+    """The text with the table as the adapters have it."""
+    block = f"<!-- capabilities -->\n{INTRODUCTION}{table(adapters())}\n<!-- end of capabilities -->"
+    return BLOCK.sub(lambda _: block, text)
+
+
+if __name__ == "__main__":
+    path = ROOT / "README.md"
+    path.write_text(filled(path.read_text()))
