@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from engine.capabilities import VenueDescription
+from engine.instrument import InstrumentKind
 from engine.values import InstrumentName
 
 
@@ -33,9 +34,10 @@ def faults_of_rights(
         )
     if rights.may_trade is False:
         yield f"the account {description.account} or its key may not trade"
-    classes = {word.lower() for word in rights.asset_classes}
+    kinds = {word.lower() for word in rights.asset_classes} & {str(kind) for kind in InstrumentKind}
     for instrument in description.instruments:
-        if classes and instrument.name in traded and instrument.kind.value not in classes:
+        is_of_another_kind = bool(kinds) and instrument.kind not in kinds
+        if instrument.name in traded and (is_of_another_kind or instrument.name in rights.barred):
             yield (
                 f"the account {description.account} may not trade {instrument.name}, which is {instrument.kind}: "
                 f"it has {', '.join(rights.asset_classes)}"

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from engine.instrument import Instrument
 from engine.instrument import MarginMode as MarginMode  # noqa: PLC0414 (others import it from here)
-from engine.values import SECOND_NS, OrderType, TimeInForce, VenueName
+from engine.values import SECOND_NS, InstrumentName, OrderType, TimeInForce, VenueName
 
 
 class ClientIds(StrEnum):
@@ -47,13 +47,15 @@ class PositionMode(StrEnum):
 class AccountRights:
     """What the venue lets this account and this key do; what is None it does not tell.
 
-    `asset_classes` are the kinds of instruments that the account may trade, in the venue's own words.
+    `asset_classes` are the kinds of instruments that the account may trade, in the venue's own words; `barred` are our
+    instruments that it may not trade by the venue's own rules.
     """
 
     may_trade: bool | None = None
     may_withdraw: bool | None = None
     is_restricted_to_addresses: bool | None = None
     asset_classes: tuple[str, ...] = ()
+    barred: tuple[InstrumentName, ...] = ()
     position_mode: PositionMode | None = None
 
 

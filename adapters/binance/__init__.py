@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adapters.binance.hosts import SPOT
+from adapters.binance.listing import capabilities
 from adapters.binance.options import BinanceOptions
 from adapters.binance.server.options import ExchangeOptions
 from adapters.registry import Adapter, ServerSettings, VenueSettings
@@ -23,4 +25,12 @@ def _serve(settings: ServerSettings) -> None:
     serve(settings)
 
 
-ADAPTER = Adapter(name="binance", options=BinanceOptions, connect=_connect, serve=_serve, exchange=ExchangeOptions)
+ADAPTER = Adapter(
+    name="binance",
+    options=BinanceOptions,
+    connect=_connect,
+    serve=_serve,
+    exchange=ExchangeOptions,
+    environments=SPOT,
+    capabilities=capabilities(()),
+)

@@ -193,6 +193,11 @@ def account() -> Call:
     return Call("GET", "/api/v3/account", "account.status", {"omitZeroBalances": "true"}, weight=20)
 
 
+def key_rights() -> Call:
+    """What the key may do: of the account beside it, and of an environment that has more than trading, over REST."""
+    return Call("GET", "/sapi/v1/account/apiRestrictions", "", {}, weight=1)
+
+
 def order_counts() -> Call:
     """How many orders count to each limit."""
     return Call("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", {}, weight=40)

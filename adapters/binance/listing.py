@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.binance import wire
 from adapters.binance.calls import POST_ONLY, TYPES
+from adapters.binance.hosts import BY_NAME
 from adapters.budget import RateLimit
 from engine.capabilities import (
     AbsencePolicy,
@@ -55,6 +56,7 @@ def describe(
     info: wire.ExchangeInfo,
     account: wire.Account,
     absent_after_ns: int,
+    key: wire.KeyRights | None = None,
 ) -> VenueDescription:
     """The venue as the engine wants to know it; a symbol that is not listed is not in it. Raises `ValueError` for a
     symbol whose filters are no numbers."""
@@ -62,7 +64,8 @@ def describe(
     listed = [(name, rows[symbol]) for name, symbol in symbols.items() if symbol in rows]
     return VenueDescription(
         venue, ADAPTER_NAME, f"binance:{environment}:{account.uid}", capabilities([row for _name, row in listed]),
-        absence(absent_after_ns), tuple(instrument(venue, name, row) for name, row in listed), rights(account),
+        absence(absent_after_ns), tuple(instrument(venue, name, row) for name, row in listed),
+        rights(account, key, listed, is_live=BY_NAME[environment].is_live),
     )  # fmt: skip
 
 
@@ -89,11 +92,26 @@ def absent_after_ns(recv_window_ns: int, matching_limit_ns: int) -> int:
     return SEND_LIMIT_NS + recv_window_ns + matching_limit_ns + SLACK_NS
 
 
-def rights(account: wire.Account) -> AccountRights:
-    """What the account may do."""
+def rights(
+    account: wire.Account,
+    key: wire.KeyRights | None,
+    listed: Iterable[tuple[InstrumentName, wire.SymbolRow]],
+    *,
+    is_live: bool,
+) -> AccountRights:
+    """What the account may do by this key. Where the venue says nothing of the key, it counts for all that the account
+    may do if money is real; if not, there is nothing to withdraw."""
+    held = set(account.permissions)
+    barred = tuple(name for name, row in listed if held and any(held.isdisjoint(each) for each in row.permission_sets))
+    if key is None:
+        may_withdraw = account.can_withdraw if is_live else None
+        return AccountRights(
+            may_trade=account.can_trade, may_withdraw=may_withdraw, asset_classes=account.permissions, barred=barred
+        )
     return AccountRights(
-        may_trade=account.can_trade, may_withdraw=account.can_withdraw, asset_classes=account.permissions
-    )
+        may_trade=account.can_trade and key.enable_spot_and_margin_trading, may_withdraw=key.enable_withdrawals,
+        is_restricted_to_addresses=key.ip_restrict, asset_classes=account.permissions, barred=barred,
+    )  # fmt: skip
 
 
 def instrument(venue: VenueName, name: InstrumentName, row: wire.SymbolRow) -> Instrument:

@@ -50,7 +50,8 @@ class BinanceOptions:
     A request is refused by the venue once `recv_window` (or the order's own expiry, if that is sooner) has passed since
     it was made; an order that has no answer within `request_timeout` is in doubt; `matching_limit` is what the venue
     gives its matching engine to answer, before which nothing is taken for absent. A connection is followed by another
-    after `connection_life`, before the venue ends it. `seed` makes the waits between attempts repeatable.
+    after `connection_life`, before the venue ends it. A key that may withdraw is refused unless
+    `allow_withdrawal_rights`. `seed` makes the waits between attempts repeatable.
     """
 
     environment: str = "testnet"
@@ -70,6 +71,7 @@ class BinanceOptions:
     confirm_limit_ns: Duration = Duration(5 * SECOND_NS)
     silence_limit_ns: Duration = Duration(60 * SECOND_NS)
     connection_life_ns: Duration = Duration(23 * 3_600 * SECOND_NS)
+    allow_withdrawal_rights: bool = False
     seed: int | None = None
     backoff_first_ns: Duration = Duration(200 * MILLISECOND_NS)
     backoff_longest_ns: Duration = Duration(30 * SECOND_NS)

@@ -10,8 +10,10 @@ from adapters.backoff import Backoff, BackoffLimits
 from adapters.binance import calls, wire
 from adapters.binance.access import Access, NoResult
 from adapters.binance.calls import Credentials
+from adapters.binance.codes import Verdict
 from adapters.binance.entry import OrderEntry
 from adapters.binance.feed import Feed
+from adapters.binance.hosts import BY_NAME, SPOT
 from adapters.binance.listing import absent_after_ns, counts_of, describe
 from adapters.binance.options import BinanceOptions
 from adapters.binance.questions import Questions, Snapshots
@@ -19,11 +21,13 @@ from adapters.binance.session import Session
 from adapters.binance.signing import read_signer
 from adapters.binance.translate import Translator
 from adapters.budget import Lane as Right
+from adapters.environment import check_url
 from adapters.keys import KeyMissing, KeySource
 from adapters.lane import Lane
 from adapters.redaction import redact
 from adapters.registry import VenueSettings
 from adapters.rest import HttpLine
+from adapters.rights import PolicyRefused
 from adapters.secret import Secret
 from adapters.stream import Line, LineLimits
 from engine import outbox
@@ -47,6 +51,8 @@ def connect(settings: VenueSettings) -> BinanceVenue:
     options = settings.options
     if not isinstance(options, BinanceOptions):
         raise ValueError("Binance needs its own options")
+    for url in (options.urls.rest, options.urls.stream, options.urls.ws_api):
+        check_url(url, BY_NAME[options.environment], SPOT)
     try:
         api_key = _read(options.api_key, "api_key", settings.directory)
         secret = _read(options.api_secret, "api_secret", settings.directory)
@@ -90,7 +96,8 @@ class BinanceVenue:
         return self._access.venue
 
     def describe(self) -> VenueDescription:
-        """Asks what time it is there, what is traded and what the account may do; raises `VenueUnreachable`."""
+        """Asks what time it is there, what is traded and what account and key may do; raises `VenueUnreachable`, and
+        `PolicyRefused` where the venue does not take the key."""
         with_line = self._access.http_line()
         try:
             measured = self._access.measure(with_line, Right.URGENT)
@@ -100,9 +107,10 @@ class BinanceVenue:
             self._access.adopt_limits(info)
             self._translator.adopt(info.symbols)
             account = self._asked(calls.account(), wire.Account, with_line)
+            key = self._key_rights(with_line)
             return describe(
                 self._access.venue, self._options.environment, self._translator.pairs, info, account,
-                self._absent_after_ns,
+                self._absent_after_ns, key,
             )  # fmt: skip
         except (wire.WireError, ValueError) as error:
             raise VenueUnreachable(f"{self._options.urls.rest} gave an answer that can't be read: {error}") from None
@@ -214,9 +222,26 @@ class BinanceVenue:
     def _asked(self, call: calls.Call, kind: type[Answer], line: HttpLine) -> Answer:
         """An answer that a start needs; raises `VenueUnreachable`."""
         result = self._access.ask(line, call, Right.URGENT, DESCRIBE_PATIENCE_NS, DESCRIBE_TRIES)
+        if not isinstance(result, NoResult) and result.verdict in (Verdict.CREDENTIALS, Verdict.POLICY):
+            raise PolicyRefused(
+                f"[venues.{self.name}] {self._options.urls.rest} refuses the key: {redact(result.cause)}"
+            )
         if isinstance(result, NoResult) or not result.is_good:
             raise VenueUnreachable(f"{self._options.urls.rest}{call.path}: {redact(result.cause)}")
         return wire.decode(result.text, kind)
+
+    def _key_rights(self, line: HttpLine) -> wire.KeyRights | None:
+        """What the key may do; None where the environment does not tell. Raises `VenueUnreachable` where money is real
+        and the answer did not come."""
+        if BY_NAME[self._options.environment].is_live:
+            return self._asked(calls.key_rights(), wire.KeyRights, line)
+        result = self._access.ask(line, calls.key_rights(), Right.URGENT, DESCRIBE_PATIENCE_NS)
+        if isinstance(result, NoResult) or not result.is_good:
+            return None
+        try:
+            return wire.decode(result.text, wire.KeyRights)
+        except wire.WireError:
+            return None
 
     def _line(self, name: str, url: str, listener: Session | Feed) -> Line:
         limits = BackoffLimits(

@@ -96,6 +96,7 @@ class SymbolRow(Camel, frozen=True, kw_only=True):
     oco_allowed: bool = False
     allow_trailing_stop: bool = False
     is_spot_trading_allowed: bool = True
+    permission_sets: tuple[tuple[str, ...], ...] = ()
     filters: tuple[dict[str, Any], ...] = ()
 
 
@@ -127,6 +128,15 @@ class Account(Camel, frozen=True, kw_only=True):
     permissions: tuple[str, ...] = ()
     uid: int | None = None
     update_time: int | None = None
+
+
+class KeyRights(Camel, frozen=True, kw_only=True):
+    """What the key may do; the account may do more."""
+
+    enable_withdrawals: bool
+    enable_spot_and_margin_trading: bool = True
+    enable_reading: bool = True
+    ip_restrict: bool | None = None
 
 
 class FillRow(Camel, frozen=True, kw_only=True):

@@ -34,7 +34,8 @@ def test_every_adapter_states_its_capabilities(adapter: Adapter) -> None:
 def test_every_capability_changes_a_row(name: str) -> None:
     """One that no row tells would be stated and never shown."""
     others: dict[str, Any] = {
-        "order_types": (OrderType.LIMIT,),
+        "order_types": (OrderType.LIMIT, OrderType.TRAILING_STOP),
+        "trails_by": (),
         "times_in_force": (TimeInForce.GTC,),
         "client_ids": ClientIds.NONE,
         "client_id_length": 7,

@@ -9,8 +9,10 @@ from attrs import fields
 
 from adapters.registry import Adapter
 from engine.capabilities import Capabilities, ClientIds
-from tools.wording import lasting
+from engine.values import SECOND_NS, OrderType
+from tools.wording import count, lasting
 
+DAY_NS = 86_400 * SECOND_NS
 YES, NO = "yes", "–"
 CLIENT_IDS = {
     ClientIds.DEDUP: "unique for ever",
@@ -26,13 +28,14 @@ ABILITIES: tuple[Ability, ...] = (
     ("times in force", lambda can: ", ".join(word(time) for time in can.times_in_force)),
     ("post-only", lambda can: _truth(can.post_only)),
     ("reduce-only", lambda can: _truth(can.reduce_only)),
+    ("trailing stops by", lambda can: ", ".join(map(word, can.trails_by)) if _trails(can) else NO),
     ("linked orders (OCO)", lambda can: _truth(can.links)),
     ("two in one request", lambda can: _truth(can.lists)),
     ("replace", lambda can: _truth(can.replace)),
     ("reduce in place", lambda can: _truth(can.amend)),
     ("client order id", lambda can: f"{CLIENT_IDS[can.client_ids]}, {can.client_id_length} characters"),
     ("id in every message", lambda can: _truth(can.id_echo)),
-    ("history", lambda can: "without end" if can.history_ns is None else lasting(can.history_ns)),
+    ("history", lambda can: "without end" if can.history_ns is None else _days(can.history_ns)),
     ("streams resume", lambda can: YES if can.resume else "by snapshot"),
 )
 """Every field of `Capabilities` is told in one of these; a test counts them."""
@@ -70,6 +73,15 @@ def word(name: str) -> str:
 def _environments(adapter: Adapter) -> str:
     named = [f"**{each.name}**" if each.is_live else each.name for each in adapter.environments]
     return ", ".join(named) or "this machine"
+
+
+def _days(ns: int) -> str:
+    days = ns // DAY_NS
+    return count(days, "day") if days * DAY_NS == ns else lasting(ns)
+
+
+def _trails(can: Capabilities) -> bool:
+    return OrderType.TRAILING_STOP in can.order_types
 
 
 def _plain(value: Any) -> Any:
