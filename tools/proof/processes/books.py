@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -17,13 +17,14 @@ from typing import Any
 from attrs import frozen
 
 from adapters.simulated.ledger import fact_of
+from adapters.simulated.state import Order as ExchangeOrder
 from adapters.simulated.state import State as ExchangeState
 from adapters.simulated.state import apply as apply_fact
 from engine.codec import decode, decode_state, digest
 from engine.fold import FOLD_VERSION, apply
 from engine.order import CANCELED, EXPIRED, FILLED, Order
 from engine.state import State
-from engine.values import EXACT, VenueName, exact_arithmetic
+from engine.values import EXACT, ZERO, VenueName, exact_arithmetic
 from journal import chain
 from journal.entry import Entry
 from journal.head import Head
@@ -38,6 +39,10 @@ LOUD_PAUSES = ("lost_tail", "history_damaged")
 """Pauses that no kill of a process may lead to."""
 
 
+ExecName = Callable[[str], str]
+"""From an execution's name in the ledger to the one by which the adapter's client tells it."""
+
+
 @frozen
 class Books:
     """One venue's two sides: our rows and what they fold to, its facts up to where they can be compared."""
@@ -47,11 +52,21 @@ class Books:
     state: State
     facts: Sequence[Entry]
     exchange: ExchangeState
+    exec_name: ExecName
 
     def requests(self) -> dict[str, tuple[str, int]]:
         """Client order id → (our order, when it was requested), of submits and replacements."""
         named = ((row, _name_requested(row)) for row in self.rows)
         return {name: (json.loads(row.body)["order_id"], row.at_ns) for row, name in named if name}
+
+    def orders_there(self) -> dict[str, list[ExchangeOrder]]:
+        """Our order → the exchange's orders for it, as they came: more than one where a replacement is a new order."""
+        asked, found = self.requests(), dict[str, list[ExchangeOrder]]()
+        both = {**self.exchange.closed, **self.exchange.open}
+        for order in sorted(both.values(), key=lambda order: int(order.venue_order_id)):
+            name = str(order.accepted.client_order_id)
+            found.setdefault(asked.get(name, (name, 0))[0], []).append(order)
+        return found
 
 
 def read_rows(directory: Path, name: str = "journal") -> tuple[list[Entry], list[str]]:
@@ -69,17 +84,21 @@ def fold_rows(rows: Sequence[Entry]) -> State:
     return state
 
 
-def books_of(venue: VenueName, rows: Sequence[Entry], state: State, ledger: Sequence[Entry]) -> Books:
+def books_of(
+    venue: VenueName, rows: Sequence[Entry], state: State, ledger: Sequence[Entry], exec_name: ExecName = str
+) -> Books:
     """Both sides of a venue."""
-    facts = _comparable(venue, rows, ledger)
+    facts = _comparable(venue, rows, ledger, exec_name)
     exchange = ExchangeState()
     with exact_arithmetic():
         for fact in facts:
             apply_fact(exchange, fact.seq, fact.at_ns, fact_of(fact))
-    return Books(venue, rows, state, facts, exchange)
+    return Books(venue, rows, state, facts, exchange, exec_name)
 
 
-def _comparable(venue: VenueName, rows: Sequence[Entry], ledger: Sequence[Entry]) -> Sequence[Entry]:
+def _comparable(
+    venue: VenueName, rows: Sequence[Entry], ledger: Sequence[Entry], exec_name: ExecName
+) -> Sequence[Entry]:
     """Up to the first execution that the engine does not have and that came after its last comparison."""
     compared_ns, booked = 0, set()
     for row in rows:
@@ -89,7 +108,7 @@ def _comparable(venue: VenueName, rows: Sequence[Entry], ledger: Sequence[Entry]
         elif body.get("venue") == venue:
             booked.add(body["exec_id"])
     for number, fact in enumerate(ledger):
-        if fact.kind == "OrderExecuted" and fact.at_ns > compared_ns and f"x{fact.seq}" not in booked:
+        if fact.kind == "OrderExecuted" and fact.at_ns > compared_ns and exec_name(f"x{fact.seq}") not in booked:
             return ledger[:number]
     return ledger
 
@@ -199,6 +218,7 @@ def _name_of(fact: Entry) -> str:
 
 
 def _request_faults(books: Books) -> Iterator[str]:
+    """O1: nothing arrived that was not requested before; O2: nothing twice, and never two that may trade for one."""
     asked = books.requests()
     seen: Counter[str] = Counter()
     for fact in books.facts:
@@ -206,12 +226,28 @@ def _request_faults(books: Books) -> Iterator[str]:
         if not name:
             continue
         order_id, requested_ns = asked.get(name, ("", 0))
-        seen[order_id or name] += fact.kind == "OrderAccepted"
+        seen[name] += fact.kind == "OrderAccepted"
         if not order_id:
             yield f"O1: {books.venue} has {name}, which was never requested"
         elif requested_ns > fact.at_ns + CLOCKS_APART_NS:
             yield f"O1: {name} was requested after {books.venue} had it"
     yield from (f"O2: {count} orders at {books.venue} for {name}" for name, count in seen.items() if count > 1)
+    yield from _doubled(books)
+
+
+def _doubled(books: Books) -> Iterator[str]:
+    """O2: where a replacement is a new order, the one before it has ended when the new one begins."""
+    ended_ns = {
+        json.loads(fact.body)["venue_order_id"]: fact.at_ns
+        for fact in books.facts
+        if fact.kind in ("OrderExecuted", "OrderCanceled", "OrderExpired")
+    }
+    accepted_ns = {str(fact.seq): fact.at_ns for fact in books.facts if fact.kind == "OrderAccepted"}
+    for order_id, orders in books.orders_there().items():
+        for before, after in pairwise(orders):
+            is_open = before.venue_order_id in books.exchange.open
+            if is_open or ended_ns.get(before.venue_order_id, 0) > accepted_ns.get(after.venue_order_id, 0):
+                yield f"O2: {order_id} has two orders at {books.venue} that may trade: {after.venue_order_id} is new"
 
 
 def _booked_twice(books: Books) -> Iterator[str]:
@@ -246,7 +282,7 @@ def _our_executions(books: Books) -> dict[str, Any]:
 def _their_executions(books: Books) -> dict[str, Any]:
     asked = books.requests()
     return {
-        str(each.exec_id): (
+        books.exec_name(str(each.exec_id)): (
             str(each.side), str(each.quantity), str(each.price), str(each.fee), str(each.fee_asset),
             asked.get(str(each.client_order_id), ("never requested", 0))[0],
         )
@@ -273,17 +309,21 @@ def _their_positions(books: Books) -> dict[str, Any]:
 
 def _our_open(books: Books) -> dict[str, Any]:
     return {
-        str(order.venue_order_id or order.order_id): (order.side, order.quantity, order.filled, order.price)
+        str(order.order_id): (order.side, order.quantity, order.filled, order.price)
         for order in books.state.open_orders()
         if order.venue == books.venue
     }
 
 
 def _their_open(books: Books) -> dict[str, Any]:
-    return {
-        str(name): (order.accepted.side, order.quantity, order.filled, order.price)
-        for name, order in books.exchange.open.items()
-    }
+    """By our order. What its earlier orders executed is part of the whole."""
+    found: dict[str, Any] = {}
+    for order_id, (*earlier, last) in books.orders_there().items():
+        if last.venue_order_id in books.exchange.open:
+            executed = EXACT.add(sum((order.filled for order in earlier), ZERO), ZERO)
+            whole, filled = EXACT.add(executed, last.quantity), EXACT.add(executed, last.filled)
+            found[order_id] = (last.accepted.side, whole, filled, last.price)
+    return found
 
 
 def _our_ends(books: Books) -> dict[str, Any]:
@@ -294,10 +334,9 @@ def _our_ends(books: Books) -> dict[str, Any]:
 
 def _their_ends(books: Books) -> dict[str, Any]:
     """Of those that our state still holds: what is long closed leaves it."""
-    asked = books.requests()
-    ended = {
-        asked.get(str(order.accepted.client_order_id), ("never requested", 0))[0]: str(order.status)
-        for order in books.exchange.closed.values()
-    }
     archived = {row.subject for row in books.rows if row.kind == "OrderArchived"}
-    return {order_id: status for order_id, status in ended.items() if order_id not in archived}
+    return {
+        order_id: str(orders[-1].status)
+        for order_id, orders in books.orders_there().items()
+        if orders[-1].venue_order_id not in books.exchange.open and order_id not in archived
+    }

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
-from adapters.simulated import wire
 from engine.codec import decode
 from engine.fold import apply
 from engine.state import State
@@ -32,6 +31,7 @@ from tools.proof.processes.books import (
     stale_faults,
 )
 from tools.proof.processes.disk import small_disk
+from tools.proof.processes.exchanges import EXCHANGES
 from tools.proof.processes.ground import Ground, built_in, draw_faults, of_a_user
 from tools.proof.processes.kinds import KINDS, LAST, OFTEN
 from tools.proof.processes.nursery import Nursery
@@ -156,7 +156,7 @@ def _count_events(session: Session) -> None:
 def settle(session: Session) -> None:
     """No faults and no new orders: all is settled in bounded time, then everything is ended cleanly."""
     for venue in session.ground.venues:
-        session.ask(venue, wire.SetFaults({}))
+        session.set_faults(venue, {})
     engine = session.start()
     paused = session.order({"action": "pause", "reason": "the liveness phase"})["seq"]
     calm = Calm(session, int(paused))
@@ -224,7 +224,8 @@ def _problems(session: Session) -> list[str]:
     for venue in session.ground.venues:
         ledger, found = read_rows(session.ground.books(venue), "ledger")
         problems += [f"the ledger of {venue}: {line}" for line in found]
-        books = books_of(venue, rows, state, ledger)
+        exec_name = EXCHANGES[session.ground.adapter(venue)].exec_name
+        books = books_of(venue, rows, state, ledger, exec_name)
         problems += [*stale_faults(books, session.stops, session.ground.orders.expiry_ns), *ledger_faults(books)]
     code, said = session.run_command("verify", "--level", "2", "--json", "-c", str(session.ground.config))
     if code:

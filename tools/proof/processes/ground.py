@@ -18,6 +18,7 @@ from attrs import frozen
 from engine.settings import Orders
 from engine.values import VenueName
 from tools.config import read_configuration
+from tools.proof.processes.exchanges import EXCHANGES
 
 RECONCILE = {"every": "500ms", "retry": "200ms"}
 SYMBOLS = {"BTC-USDT": "BTCUSDT", "ETH-USDT": "ETHUSDT", "SOL-USDT": "SOLUSDT", "XRP-USDT": "XRPUSDT"}
@@ -48,6 +49,10 @@ class Ground:
         """The engine's journal directory."""
         return self.directory / "run"
 
+    def adapter(self, venue: VenueName) -> str:
+        """Whose exchange takes a venue's place."""
+        return str(self.document["venues"][venue]["adapter"])
+
     def books(self, venue: VenueName) -> Path:
         """The directory of an exchange's ledger."""
         return self.directory / f"books-{venue}" / "exchange"
@@ -67,7 +72,7 @@ class Ground:
     def write_engine(self, ports: Mapping[VenueName, int], journal: str = "run", name: str = "holdfast.toml") -> Path:
         """The engine's configuration once the exchanges listen; `journal` and `name` for another one beside it."""
         venues = {
-            venue: {**options, "url": f"ws://127.0.0.1:{ports[venue]}"}
+            venue: {**options, **EXCHANGES[self.adapter(venue)].reach(ports[venue])}
             for venue, options in self.document["venues"].items()
         }
         path = self.directory / name

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,8 +14,6 @@ from typing import Any
 
 from attrs import Factory, define, frozen
 
-from adapters.simulated import wire
-from adapters.simulated.link import SocketLink
 from engine.ports import VenueUnreachable
 from engine.values import SECOND_NS, VenueName
 from journal.entry import Entry
@@ -24,6 +22,7 @@ from journal.head import Head, read_head
 from journal.journal import Reader
 from tools.control import ControlRefused, EngineSilent
 from tools.control import order as command
+from tools.proof.processes.exchanges import EXCHANGES, Exchange, port_in
 from tools.proof.processes.ground import Ground
 from tools.proof.processes.nursery import Asked, Child, Nursery
 
@@ -99,26 +98,33 @@ class Session:
 
     def _serve(self, venue: VenueName) -> None:
         arguments = (
-            "venue", "simulated", "-c", str(self.ground.exchange_config(venue)),
+            "venue", self.ground.adapter(venue), "-c", str(self.ground.exchange_config(venue)),
             "--state", str(self.ground.books(venue).parent), "--port", str(self.ports.get(venue, 0)),
         )  # fmt: skip
         told = ""
         for _ in range(SERVE_TRIES):
             child = self._begin(arguments)
             if self._until(partial(_listens, child), child, f"{venue} to listen", may_end=True):
-                self.ports[venue] = int(child.written().split("listening on")[1].split()[0].rpartition(":")[2])
+                self.ports[venue] = port_in(child.written()) or 0
                 self.exchanges[venue] = child
                 return
             time.sleep(LOOK_SECONDS)  # somebody else may have its port for a moment
             told = f"it ended with {child.code}: {child.told()}"
         raise Unexpected(f"the exchange {venue} does not listen; {told}")
 
-    def ask(self, venue: VenueName, question: wire.Ask) -> wire.Message:
-        """A question beside the engine's; raises `Unexpected` where nobody answers in time."""
+    def set_faults(self, venue: VenueName, table: Mapping[str, Any]) -> None:
+        """What goes wrong from now on; raises `Unexpected` where nobody answers in time."""
+        self._ask(venue, lambda exchange, port: exchange.set_faults(port, table))
+
+    def look(self, venue: VenueName) -> None:
+        """Until an exchange has done all that it was sent before; raises `Unexpected` as `set_faults` does."""
+        self._ask(venue, lambda exchange, port: exchange.look(port))
+
+    def _ask(self, venue: VenueName, ask: Callable[[Exchange, int], None]) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return SocketLink(f"ws://127.0.0.1:{self.ports[venue]}").ask(question)
+                return ask(EXCHANGES[self.ground.adapter(venue)], self.ports[venue])
             except VenueUnreachable as error:
                 if time.monotonic() >= end:
                     raise Unexpected(f"S1: the exchange {venue} does not answer: {error}") from error
@@ -307,9 +313,9 @@ class Session:
         longer_ns = min((expiry_ns - limit_ns) // 2, LONGER_NS)  # else the venue would refuse what the gate lets pass
         time.sleep((limit_ns + longer_ns) / SECOND_NS)
         for venue in self.ground.venues:
-            self.ask(venue, wire.ReadStatus())
+            self.look(venue)
         self.stops.append(Stop(stopped_ns, time.time_ns(), newest))
 
 
 def _listens(exchange: Child) -> bool:
-    return "listening on" in exchange.written()
+    return port_in(exchange.written()) is not None
