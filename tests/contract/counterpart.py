@@ -1,0 +1,60 @@
+"""What an adapter states to take part: its tables of the configuration, and how each case is brought about there.
+
+One small file for each adapter, `counterparts/<adapter>.py`, holds its `COUNTERPART`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from attrs import Factory, frozen
+
+from adapters.registry import adapters
+
+Table = Mapping[str, Any]
+HERE = Path(__file__).parent / "counterparts"
+
+LOST_REPLY: Table = {"lose_reply": {"at": [1], "on": ["place"]}, "drop": {"at": [1], "on": ["order"]}}
+"""The order arrives; neither the reply nor the first word about it on the stream comes back."""
+
+
+@frozen(kw_only=True)
+class Counterpart:
+    """One adapter in the suite.
+
+    `options` are its `[venues.NAME]` beside where it listens, `served` what its exchange is told beside them.
+    `cannot` names the cases that it can't be brought into, with the reason. The other tables are faults, in the
+    words of its exchange, that bring about what their names say.
+    """
+
+    adapter: str
+    options: Table
+    served: Table = Factory(dict)
+    cannot: Mapping[str, str] = Factory(dict)
+    ack_late: Table = Factory(lambda: {"delay_reply": {"at": [1], "on": ["place"], "by": "1s"}})
+    rate_limit: Table = Factory(lambda: {"busy": {"at": [1]}})
+    clock_skew: Table = Factory(dict)
+    credentials_revoked: Table = Factory(dict)
+    throttles: bool = False
+    """Does it say how long to stay away (429 with Retry-After)?"""
+    absence_seconds: int = 10
+    """Within this long its silence about an order that never arrived is proof."""
+
+
+def counterpart(adapter: str) -> Counterpart:
+    """The one of an adapter."""
+    found: Counterpart = import_module(f"tests.contract.counterparts.{adapter}").COUNTERPART
+    return found
+
+
+def named() -> list[str]:
+    """The adapters that have one."""
+    return sorted(path.stem for path in HERE.glob("*.py"))
+
+
+def with_exchange() -> list[str]:
+    """The adapters whose exchange ships: these must have one."""
+    return sorted(name for name, adapter in adapters().items() if adapter.serve is not None)

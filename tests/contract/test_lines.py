@@ -1,0 +1,44 @@
+"""Streams, snapshots, limits, clocks and credentials: what an adapter meets on its line."""
+
+from __future__ import annotations
+
+from engine.order import FILLED, NEW
+from tests.contract.conftest import Begin
+from tests.contract.served import Served
+from tests.contract.trading import Trading
+from tests.contract.verdict import assert_at_rest
+
+
+def test_stream_gap(trading: Trading, served: Served) -> None:
+    """A word about an execution is lost while the stream goes on: it is found, and booked once."""
+    served.set_faults({"drop": {"at": [1, 2, 3], "on": ["execution"]}, "duplicate": {"every": 2, "on": ["execution"]}})
+    orders = [trading.take() for _ in range(4)]
+    for order_id in orders:
+        trading.until(order_id, FILLED)
+    assert_at_rest(trading, served)
+
+
+def test_reconnect(trading: Trading, served: Served) -> None:
+    """The line goes down in the middle of a request, and comes back by itself."""
+    served.set_faults({"disconnect": {"at": [1], "on": ["place"]}})
+    resting = trading.rest()
+    trading.wait(lambda: trading.bodies("VenueLost"), "the line to be lost")
+    trading.until(resting, NEW)
+    trading.wait(trading.is_trading, "trading again")
+    assert trading.was_in_doubt(resting)
+    assert len(trading.bodies("VenueConnected")) == 2
+    assert_at_rest(trading, served)
+
+
+def test_stale_snapshot(trading: Trading, served: Served) -> None:
+    """Snapshots that are behind, and do not say so, close nothing and take nothing back."""
+    resting, taken = trading.rest(), trading.take()
+    trading.until(resting, NEW)
+    trading.until(taken, FILLED)
+    compared = len(trading.bodies("Reconciled"))
+    served.set_faults({"stale": {"every": 1, "by": "10s", "on": ["snapshot"]}})
+    trading.wait(lambda: len(trading.bodies("Reconciled")) >= compared + 3, "three comparisons with stale snapshots")
+    assert trading.status(resting) is NEW
+    assert trading.order(taken).filled == trading.order(taken).quantity
+    assert not {"PositionAdjusted", "BalanceAdjusted"} & {entry.kind for entry in trading.log.entries}
+    assert_at_rest(trading, served)
