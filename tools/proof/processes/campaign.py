@@ -31,7 +31,7 @@ from tools.proof.processes.books import (
     stale_faults,
 )
 from tools.proof.processes.disk import small_disk
-from tools.proof.processes.exchanges import EXCHANGES
+from tools.proof.processes.exchanges import EXCHANGES, USUAL_ADAPTER
 from tools.proof.processes.ground import Ground, built_in, draw_faults, of_a_user
 from tools.proof.processes.kinds import KINDS, LAST, OFTEN
 from tools.proof.processes.nursery import Nursery
@@ -77,11 +77,13 @@ def campaign(
 
 
 def try_kinds(
-    seed: int, kinds: Sequence[str], *, faults: bool = False, broken: str = "", pace: Pace = USUAL_PACE
-) -> Outcome:
-    """Just these kinds of death, in this order, by the names of `kinds.KINDS`."""
+    seed: int, kinds: Sequence[str], *, faults: bool = False, broken: str = "", pace: Pace = USUAL_PACE,
+    adapter: str = USUAL_ADAPTER,
+) -> Outcome:  # fmt: skip
+    """Just these kinds of death, in this order, by the names of `kinds.KINDS`, at an adapter's own exchange."""
     with _directory() as directory:
-        return _run(seed, built_in(directory, seed), kinds, Random(seed), pace, faults=faults, broken=broken)
+        ground = built_in(directory, seed, adapter)
+        return _run(seed, ground, kinds, Random(seed), pace, faults=faults, broken=broken)
 
 
 def draw_kinds(seed: int, kills: int) -> list[str]:

@@ -13,6 +13,7 @@ from adapters.simulated import wire
 from adapters.simulated.link import SocketLink
 
 HOST = "127.0.0.1"
+USUAL_ADAPTER = "simulated"
 _LISTENS = re.compile(r"listening on \w+://[\w.]+:(\d+)")
 
 
@@ -20,11 +21,12 @@ _LISTENS = re.compile(r"listening on \w+://[\w.]+:(\d+)")
 class Exchange:
     """One adapter's exchange in a process of its own, once it listens on a port.
 
-    `reach` gives the options with which an engine finds it. `look` waits until it has done all that it was sent before,
-    `set_faults` sets what goes wrong from now on; both raise `VenueUnreachable` where nobody answers. `exec_name`
-    leads from an execution's name in the ledger to the one by which the adapter's client tells it.
+    `drawn` gives options by a seed, `reach` those with which an engine finds it. `look` waits until it has done all
+    that it was sent before, `set_faults` sets what goes wrong from now on; both raise `VenueUnreachable` where nobody
+    answers. `exec_name` leads from an execution's name in the ledger to the one by which the client tells it.
     """
 
+    drawn: Callable[[int], dict[str, Any]]
     reach: Callable[[int], dict[str, Any]]
     look: Callable[[int], None]
     set_faults: Callable[[int, Mapping[str, Any]], None]
@@ -39,6 +41,10 @@ def port_in(said: str) -> int | None:
     """
     found = _LISTENS.search(said)
     return None if found is None else int(found[1])
+
+
+def _draw_simulated(seed: int) -> dict[str, Any]:
+    return {"seed": seed, "latency": f"{(5, 25, 50)[seed % 3]}ms", "request_timeout": "200ms"}
 
 
 def _simulated_url(port: int) -> str:
@@ -57,7 +63,8 @@ def _look_at_simulated(port: int) -> None:
 
 EXCHANGES: Mapping[str, Exchange] = {
     "simulated": Exchange(
-        reach=lambda port: {"url": _simulated_url(port)}, look=_look_at_simulated, set_faults=_set_simulated_faults
-    ),
+        drawn=_draw_simulated, reach=lambda port: {"url": _simulated_url(port)}, look=_look_at_simulated,
+        set_faults=_set_simulated_faults,
+    ),  # fmt: skip
 }
 """Adapter: its exchange."""

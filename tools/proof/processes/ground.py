@@ -18,7 +18,7 @@ from attrs import frozen
 from engine.settings import Orders
 from engine.values import VenueName
 from tools.config import read_configuration
-from tools.proof.processes.exchanges import EXCHANGES
+from tools.proof.processes.exchanges import EXCHANGES, USUAL_ADAPTER
 
 RECONCILE = {"every": "500ms", "retry": "200ms"}
 SYMBOLS = {"BTC-USDT": "BTCUSDT", "ETH-USDT": "ETHUSDT", "SOL-USDT": "SOLUSDT", "XRP-USDT": "XRPUSDT"}
@@ -80,11 +80,9 @@ class Ground:
         return path
 
 
-def built_in(directory: Path, seed: int, *, min_free_bytes: int = 0) -> Ground:
-    """A busy strategy on four instruments."""
-    venue: dict[str, Any] = {
-        "adapter": "simulated", "seed": seed, "latency": f"{(5, 25, 50)[seed % 3]}ms", "request_timeout": "200ms",
-    }  # fmt: skip
+def built_in(directory: Path, seed: int, adapter: str = USUAL_ADAPTER) -> Ground:
+    """A busy strategy on four instruments of an adapter's exchange."""
+    venue = {"adapter": adapter, **EXCHANGES[adapter].drawn(seed)}
     document = {
         "mode": "paper",
         "journal": "run",
@@ -93,7 +91,7 @@ def built_in(directory: Path, seed: int, *, min_free_bytes: int = 0) -> Ground:
         "strategies": {"busy": {"class": "tools.proof.processes.busy:Busy", "instruments": list(SYMBOLS)}},
         "orders": {"send_limit": "300ms", "stop_limit": "5s"},
         "reconcile": RECONCILE,
-        "disk": {"min_free_bytes": min_free_bytes},
+        "disk": {"min_free_bytes": 0},
     }
     return _ground(directory, document, ())
 
