@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from adapters.registry import VenueSettings
-from adapters.simulated.state import State, fold
+from adapters.simulated.state import State as ExchangeState
+from adapters.simulated.state import fold
 from engine.ports import EventLog, Venue
-from engine.values import InstrumentName, VenueName
+from engine.state import State
+from engine.values import SECOND_NS, InstrumentName, VenueName
 from journal.entry import Entry
 from tests.contract.counterpart import Counterpart
 from tests.contract.trading import INSTRUMENT
@@ -23,7 +25,7 @@ from tools.proof.processes.nursery import Asked, Child, Nursery
 
 VENUE = VenueName("venue")
 SYMBOL = "BTCUSDT"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 30
 POLL_SECONDS = 0.005
 
 
@@ -77,7 +79,7 @@ class Served:
         assert problems == []
         return rows
 
-    def books(self) -> State:
+    def books(self) -> ExchangeState:
         """What its ledger amounts to."""
         return fold(self.ledger())
 
@@ -87,14 +89,19 @@ class Served:
         """`[venues.venue]` of an engine that trades there."""
         return {**self.counterpart.options, **self.exchange.reach(self.port)}
 
-    def connect(self) -> Venue:
+    @property
+    def absence_ns(self) -> int:
+        """Within this long its silence about an order that never arrived is proof, generously."""
+        return (self.counterpart.absence_seconds + PATIENCE_SECONDS) * SECOND_NS
+
+    def connect(self, state: State) -> Venue:
         """A client, as a new process of the engine makes it; it is not opened yet."""
         found = read_configuration(self._write("engine.toml", self.options()), load=False)
         options = found.venues[VENUE].options
         symbols = {InstrumentName(INSTRUMENT): SYMBOL}
-        return found.venues[VENUE].adapter.connect(
-            VenueSettings(VENUE, options, symbols, str(self.directory), _no_log)
-        )
+        until_ns = state.venues[VENUE].throttled_until_ns if VENUE in state.venues else 0
+        settings = VenueSettings(VENUE, options, symbols, str(self.directory), _no_log, throttled_until_ns=until_ns)
+        return found.venues[VENUE].adapter.connect(settings)
 
     def _write(self, name: str, options: Mapping[str, Any]) -> Path:
         document = {

@@ -1,4 +1,4 @@
-"""Every case is a test, every adapter with an exchange takes part, and what one can't be brought into is listed here."""
+"""Every case is a test, every adapter with an exchange takes part, what one is not brought into is listed."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ def test_kill_of_the_exchange(trading: Trading, served: Served) -> None:
     """kill -9 of it with an order at rest and one that it never answered."""
     resting = trading.rest()
     trading.until(resting, NEW)
-    served.set_faults({"delay_reply": {"every": 1, "on": ["place"], "by": "10s"}, "drop": {"every": 1, "on": ["order"]}})
+    served.set_faults(
+        {"delay_reply": {"every": 1, "on": ["place"], "by": "10s"}, "drop": {"every": 1, "on": ["order"]}}
+    )
     unanswered = trading.rest(lots=3)
     name = trading.order(unanswered).client_order_id
     trading.wait(lambda: name in served.books().ids, "the order to arrive")

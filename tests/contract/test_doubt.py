@@ -49,7 +49,7 @@ def test_unknown_outcome_it_does_not(trading: Trading, served: Served) -> None:
     lost = trading.rest()
     trading.until(lost, IN_DOUBT)
     since_ns = trading.pace.now_ns()
-    trading.until(lost, VOID, limit_ns=(served.counterpart.absence_seconds + 20) * SECOND_NS)
+    trading.until(lost, VOID, limit_ns=served.absence_ns)
     assert trading.pace.now_ns() - since_ns > SECOND_NS
     assert trading.state.orders[lost].filled == 0
     assert_at_rest(trading, served)

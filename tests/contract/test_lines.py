@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.order import FILLED, NEW
-from tests.contract.conftest import Begin
 from tests.contract.served import Served
 from tests.contract.trading import Trading
 from tests.contract.verdict import assert_at_rest

@@ -40,13 +40,15 @@ def test_duplicate_id(trading: Trading, served: Served) -> None:
     trading.until(resting, NEW)
     trading.send_again(resting)
     trading.wait(lambda: trading.told("Rejected"), "the refusal")
-    trading.wait(lambda: trading.is_settled(), "it to be settled")
+    trading.wait(trading.is_settled, "it to be settled")
     assert trading.status(resting) is NEW
     assert_at_rest(trading, served)
 
 
 def test_fill_before_ack(trading: Trading, served: Served) -> None:
-    served.set_faults({"delay_reply": {"at": [1], "on": ["place"], "by": "150ms"}, "drop": {"at": [1], "on": ["order"]}})
+    served.set_faults(
+        {"delay_reply": {"at": [1], "on": ["place"], "by": "150ms"}, "drop": {"at": [1], "on": ["order"]}}
+    )
     taken = trading.take()
     trading.until(taken, FILLED)
     kinds = trading.kinds(taken)
@@ -73,7 +75,7 @@ def test_fill_crossing_cancel(begin: Begin, served: Served) -> None:
 
 def test_partial_fills(trading: Trading, served: Served) -> None:
     large = trading.take(lots=MORE_THAN_DISPLAYED)
-    trading.wait(lambda: 0 < trading.order(large).filled, "a first part")
+    trading.wait(lambda: trading.order(large).filled > 0, "a first part")
     trading.wait(lambda: trading.kinds(large).count("FillBooked") > 1, "a second part")
     if trading.status(large) is PARTIALLY_FILLED:
         trading.cancel_order(large)

@@ -6,6 +6,7 @@ What is waited for is a condition with a limit. The journal is in memory, chaine
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,10 +15,12 @@ from typing import Any
 from attrs import Factory, define, evolve
 
 from adapters.simulated.state import State as ExchangeState
+from engine.inputs import Action, OperatorCommand, Scope
 from engine.order import DENIED, NEW, Order, OrderStatus
 from engine.outbox import Request, SubmitOrder
 from engine.ports import Venue
 from engine.settings import Reconcile, Settings
+from engine.state import State
 from engine.strategy import Answer, Cancel, Intent, Replace
 from engine.system import SystemState
 from engine.values import MILLISECOND_NS, SECOND_NS, Duration, OrderId, Side
@@ -38,9 +41,9 @@ CROSSING_PERMILLE = 5
 
 @define
 class Sent(Record):
-    """Keeps every request, and counts the kinds of what is told."""
+    """Keeps every request with when it was released, and counts the kinds of what is told."""
 
-    requests: list[Request] = Factory(list)
+    requests: list[tuple[Request, int]] = Factory(list)
     kinds: Counter[str] = Factory(Counter)
 
     def hear(self, told: Any) -> None:
@@ -51,15 +54,16 @@ class Sent(Record):
     def ask(self, request: Request) -> None:
         """A request leaves."""
         Record.ask(self, request)
-        self.requests.append(request)
+        self.requests.append((request, self.now_ns()))
 
 
 class Trading(VenueTrial):
     """The engine, with a strategy that wants what it is told to want."""
 
-    def __init__(self, connect: Callable[[], Venue], reconcile_every_ns: int = SECOND_NS) -> None:
-        super().__init__(connect, RealPace(), (INSTRUMENT,), ANSWER_WITHIN_NS)
+    def __init__(self, connect: Callable[[State], Venue], reconcile_every_ns: int = SECOND_NS) -> None:
+        super().__init__(lambda: connect(self.state), RealPace(), (INSTRUMENT,), ANSWER_WITHIN_NS)
         self.record: Sent = Sent(self.pace.now_ns)
+        self.began_ns = 0
         self._reconcile_every_ns = reconcile_every_ns
 
     def start(self) -> None:
@@ -107,7 +111,7 @@ class Trading(VenueTrial):
         an operator with the same id, would do."""
         assert self.venue is not None
         client_order_id = self.order(order_id).client_order_id
-        asked = [request for request in self.record.requests if isinstance(request, SubmitOrder)]
+        asked = [request for request, _at_ns in self.record.requests if isinstance(request, SubmitOrder)]
         first = next(each for each in asked if each.client_order_id == client_order_id)
         now_ns = self.pace.now_ns()
         with self.telling(f"send {order_id} again"):
@@ -132,6 +136,18 @@ class Trading(VenueTrial):
         self.wait(is_executed, "the exchange to execute one of them")
         return found[0]
 
+    def resume(self, scope: Scope, subject: str) -> None:
+        """An operator says that it may go on."""
+        assert self.runner is not None
+        words: dict[str, Any] = {
+            "action": Action.RESUME,
+            "scope": scope,
+            "subject": subject,
+            "reason": "somebody has looked",
+        }
+        with self.telling(f"resume {subject}"):
+            self.runner.inbox.deliver(OperatorCommand(uid=os.getuid(), pid=os.getpid(), **words))
+
     # --- what is so -----------------------------------------------------------------------------------------------
 
     def order(self, order_id: OrderId) -> Order:
@@ -150,6 +166,10 @@ class Trading(VenueTrial):
     def is_trading(self) -> bool:
         """May new orders leave?"""
         return self.state.system is SystemState.TRADING
+
+    def is_paused(self, reason: str) -> bool:
+        """Does such a pause hold?"""
+        return any(pause.reason == reason for pause in self.state.pauses.values())
 
     def kinds(self, order_id: OrderId) -> list[str]:
         """The kinds of all events about an order, in order."""
@@ -189,6 +209,10 @@ class Trading(VenueTrial):
         with self.telling(words):
             self._queue.append(answer)
         self.wait(lambda: not self._queue, "the strategy to be asked")
+
+    def _begin(self) -> None:
+        self.began_ns = self.pace.now_ns()
+        super()._begin()
 
     def _settings(self) -> Settings:
         reconcile = Reconcile(every_ns=Duration(self._reconcile_every_ns), retry_ns=Duration(SECOND_NS // 5))

@@ -63,8 +63,10 @@ def _look_at_simulated(port: int) -> None:
 
 EXCHANGES: Mapping[str, Exchange] = {
     "simulated": Exchange(
-        drawn=_draw_simulated, reach=lambda port: {"url": _simulated_url(port)}, look=_look_at_simulated,
+        drawn=_draw_simulated,
+        reach=lambda port: {"url": _simulated_url(port)},
+        look=_look_at_simulated,
         set_faults=_set_simulated_faults,
-    ),  # fmt: skip
+    ),
 }
 """Adapter: its exchange."""
