@@ -60,10 +60,12 @@ class Sent(Record):
 class Trading(VenueTrial):
     """The engine, with a strategy that wants what it is told to want."""
 
-    def __init__(self, connect: Callable[[State], Venue], reconcile_every_ns: int = SECOND_NS) -> None:
+    def __init__(
+        self, connect: Callable[[State], Venue], reconcile_every_ns: int = SECOND_NS, limit_ns: int = LIMIT_NS
+    ) -> None:
         super().__init__(lambda: connect(self.state), RealPace(), (INSTRUMENT,), ANSWER_WITHIN_NS)
         self.record: Sent = Sent(self.pace.now_ns)
-        self.began_ns = 0
+        self.began_ns, self.limit_ns = 0, LIMIT_NS
         self._reconcile_every_ns = reconcile_every_ns
 
     def start(self) -> None:
@@ -73,9 +75,10 @@ class Trading(VenueTrial):
 
     # --- what it does ---------------------------------------------------------------------------------------------
 
-    def wait(self, holds: Callable[[], object], what: str, limit_ns: int = LIMIT_NS) -> None:
+    def wait(self, holds: Callable[[], object], what: str, limit_ns: int | None = None) -> None:
         """Until something is true; raises `Violation` where it is not in that time."""
         with self.telling(f"wait for {what}"):
+            limit_ns = limit_ns or self.limit_ns
             end_ns = self.pace.now_ns() + limit_ns
             while not holds():
                 if self.pace.now_ns() > end_ns:
@@ -158,7 +161,7 @@ class Trading(VenueTrial):
         """Where it is."""
         return self.order(order_id).status
 
-    def until(self, order_id: OrderId, *statuses: OrderStatus, limit_ns: int = LIMIT_NS) -> OrderStatus:
+    def until(self, order_id: OrderId, *statuses: OrderStatus, limit_ns: int | None = None) -> OrderStatus:
         """Wait until an order is in one of these."""
         self.wait(lambda: self.status(order_id) in statuses, f"{order_id} to be {' or '.join(statuses)}", limit_ns)
         return self.status(order_id)

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Sequence
 from journal.entry import Entry
 from journal.journal import Reader
 from tests.contract.served import VENUE, Served
-from tests.contract.trading import LIMIT_NS, Trading
+from tests.contract.trading import Trading
 from tools.checker import check
 from tools.checker.form import Row
 from tools.harness.story import Violation
 from tools.proof.processes.books import books_of, fold_rows, ledger_faults, row_faults
 
-LOOKS_MOST = 40
+LOOKS_MOST = 20
 
 
 def assert_at_rest(trading: Trading, served: Served, *, rejected: Sequence[str] = ()) -> None:
     """Without faults all comes to rest: the engine trades, nothing is in doubt, and the books are the exchange's ledger
     to the last decimal, by two pairs of eyes. Only what is in `rejected` was refused for good."""
     served.set_faults({})
-    trading.wait(lambda: trading.is_settled() and trading.is_trading(), "everything to be settled", 2 * LIMIT_NS)
+    trading.wait(lambda: trading.is_settled() and trading.is_trading(), "everything to be settled")
     problems: list[str] = []
     for _ in range(LOOKS_MOST):  # what is on its way at one look is not at another
         problems = [*_problems(trading, served)]
