@@ -10,8 +10,9 @@ from engine.fold import FOLD_VERSION, apply
 from engine.values import exact_arithmetic
 from journal.journal import Reader
 from journal.snapshot import read_snapshots
-from tests.crash.books import Books, stopped_digest
+from tests.crash.books import stopped_digest
 from tests.crash.session import Session, is_trading
+from tools.proof.processes.books import Books
 
 HASH_SEEDS = ("0", "1", "4711")
 """Each process draws its own where none is given, so the runs themselves have different ones too."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.books import Books, assert_equal, read_books
+from tests.crash.books import assert_equal, read_books
 from tests.crash.checks import HASH_SEEDS, assert_replays
 from tests.crash.session import Process, Session, configured, session_in
+from tools.proof.processes.books import Books
 
 KILLS = 2
 FILLS = 3
