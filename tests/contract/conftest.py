@@ -11,9 +11,17 @@ from tests.contract.cases import CASES
 from tests.contract.counterpart import counterpart, named
 from tests.contract.served import Served
 from tests.contract.trading import Trading
+from tools.proof.processes.exchanges import LOCAL_KEYS
 from tools.proof.processes.nursery import Nursery
 
 Begin = Callable[..., Trading]
+
+
+@pytest.fixture(autouse=True)
+def local_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients find the keys of the exchanges on this machine where the configuration says they are."""
+    for name, value in LOCAL_KEYS.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

@@ -109,14 +109,15 @@ def _run(
     seed: int, ground: Ground, kinds: Sequence[str], chance: Random, pace: Pace, *, faults: bool, broken: str = "",
     tell: Callable[[str], None] = lambda line: None,
 ) -> Outcome:  # fmt: skip
-    ground.write_exchanges(draw_faults(chance) if faults else {})
+    ground.write_exchanges()
+    drawn = draw_faults(chance) if faults else {}
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         if "disk_full" in kinds and (refused := stack.enter_context(small_disk(ground.journal))):
             counts[f"full disk skipped: {refused}"] += 1
             kinds = [name if name != "disk_full" else "at_a_moment" for name in kinds]
         nursery = stack.enter_context(Nursery({"PYTHONHASHSEED": str(chance.randrange(1, 1 << 32))}))
-        session = Session(nursery, ground, chance, pace, broken, counts)
+        session = Session(nursery, ground, chance, pace, broken, drawn, counts)
         try:
             session.serve_all()
             for number, kind in enumerate(kinds, 1):

@@ -1,6 +1,7 @@
 """The ground of a session: a directory with the engine's configuration, and one for each exchange, made of another one.
 
-Whatever is configured, every venue becomes a simulated exchange in a process of its own. Strategies, risk and orders
+Whatever is configured, every venue becomes an exchange on this machine in a process of its own: its adapter's, where
+that ships one, else the simulated one. Strategies, risk and orders
 stay as they are; the comparison with the venues is made more often, so that a session is short.
 """
 
@@ -18,7 +19,7 @@ from attrs import frozen
 from engine.settings import Orders
 from engine.values import VenueName
 from tools.config import read_configuration
-from tools.proof.processes.exchanges import EXCHANGES, USUAL_ADAPTER
+from tools.proof.processes.exchanges import EXCHANGES, USUAL_ADAPTER, without
 
 RECONCILE = {"every": "500ms", "retry": "200ms"}
 SYMBOLS = {"BTC-USDT": "BTCUSDT", "ETH-USDT": "ETHUSDT", "SOL-USDT": "SOLUSDT", "XRP-USDT": "XRPUSDT"}
@@ -61,12 +62,13 @@ class Ground:
         """The configuration that an exchange is served with."""
         return self.directory / f"exchange-{venue}.toml"
 
-    def write_exchanges(self, faults: Mapping[str, Any]) -> None:
+    def write_exchanges(self) -> None:
         """One configuration for each exchange, with its own instruments alone."""
         for venue in self.venues:
             listed = {name: row for name, row in self.document["instruments"].items() if row["venue"] == venue}
-            options = {**self.document["venues"][venue], **({"faults": dict(faults)} if faults else {})}
-            document = {"mode": "paper", "venues": {venue: options}, "instruments": listed}
+            adapter = self.adapter(venue)
+            served = EXCHANGES[adapter].served(without(self.document["venues"][venue], "adapter"))
+            document = {"mode": "paper", "venues": {venue: {"adapter": adapter, **served}}, "instruments": listed}
             self.exchange_config(venue).write_text(toml(document))
 
     def write_engine(self, ports: Mapping[VenueName, int], journal: str = "run", name: str = "holdfast.toml") -> Path:
@@ -103,7 +105,7 @@ def of_a_user(directory: Path, configuration: Path) -> Ground:
     document = tomllib.loads(configuration.read_text())
     home = configuration.parent
     document |= {"mode": "paper", "journal": "run", "reconcile": document.get("reconcile", {}) | RECONCILE}
-    document["venues"] = {name: _simulated(options, home) for name, options in document["venues"].items()}
+    document["venues"] = {name: _local(options, home) for name, options in document["venues"].items()}
     document["strategies"] = {
         name: {**table, "class": _copied(str(table["class"]), home, directory, name)}
         for name, table in document.get("strategies", {}).items()
@@ -131,11 +133,13 @@ def _ground(directory: Path, document: dict[str, Any], paths: tuple[str, ...]) -
     )
 
 
-def _simulated(options: Mapping[str, Any], home: Path) -> dict[str, Any]:
-    """Options of the exchange that takes a venue's place; those of a simulated one are kept, its faults are not."""
-    if options.get("adapter") != "simulated":
-        return {"adapter": "simulated"}
-    kept = {key: value for key, value in options.items() if key not in ("url", "faults")}
+def _local(options: Mapping[str, Any], home: Path) -> dict[str, Any]:
+    """A venue's options at the exchange of its adapter on this machine; one whose exchange does not ship is replaced by
+    the simulated one."""
+    adapter = str(options.get("adapter"))
+    if adapter not in EXCHANGES:
+        return {"adapter": USUAL_ADAPTER}
+    kept = {"adapter": adapter, **EXCHANGES[adapter].kept(without(options, "adapter"))}
     if "tape" in kept:
         kept["tape"] = _absolute_tape(kept["tape"], home)
     return kept

@@ -25,11 +25,14 @@ from typing import Any, Self
 
 from attrs import define, frozen
 
+from tools.proof.processes.exchanges import LOCAL_KEYS
+
 LOOK_SECONDS = 0.01
 END_SECONDS = 30.0
 
 NEEDED = (
-    "adapters.simulated.server", "adapters.simulated.venue", "tools.cli", "tools.commands", "tools.config", "tools.run",
+    "adapters.binance.venue", "adapters.simulated.server", "adapters.simulated.venue",
+    "tools.cli", "tools.commands", "tools.config", "tools.run",
     "tools.control", "tools.proof.processes.busy", "tools.proof.processes.child", "tools.serving", "tools.start",
     "tools.init", "tools.verify", "tools.watching", "tools.why",
 )  # fmt: skip
@@ -110,7 +113,8 @@ class Nursery:
         """Starts the process; `environment` is added to this one's."""
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tools.proof.processes.nursery"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, start_new_session=True, text=True, env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE, start_new_session=True, text=True,
+            env={**os.environ, **LOCAL_KEYS, **(environment or {})},
         )  # fmt: skip
 
     def begin(self, asked: Asked) -> Child:

@@ -71,13 +71,14 @@ class Pace:
 
 @define(eq=False)
 class Session:
-    """One directory with its processes."""
+    """One directory with its processes. `faults` are what goes wrong at every exchange until it comes to rest."""
 
     nursery: Nursery
     ground: Ground
     chance: Random
     pace: Pace = Pace()
     broken: str = ""
+    faults: Mapping[str, Any] = Factory(dict)
     counts: Counter[str] = Factory(Counter)
     problems: list[str] = Factory(list)
     ports: dict[VenueName, int] = Factory(dict)
@@ -107,6 +108,7 @@ class Session:
             if self._until(partial(_listens, child), child, f"{venue} to listen", may_end=True):
                 self.ports[venue] = port_in(child.written()) or 0
                 self.exchanges[venue] = child
+                self.set_faults(venue, self.faults)
                 return
             time.sleep(LOOK_SECONDS)  # somebody else may have its port for a moment
             told = f"it ended with {child.code}: {child.told()}"
