@@ -16,7 +16,7 @@ from attrs import Factory, define, evolve
 
 from adapters.simulated.state import State as ExchangeState
 from engine.inputs import Action, OperatorCommand, Scope
-from engine.order import DENIED, NEW, Order, OrderStatus
+from engine.order import DENIED, FILLED, NEW, Order, OrderStatus
 from engine.outbox import Request, SubmitOrder
 from engine.ports import Venue
 from engine.settings import Reconcile, Settings
@@ -36,6 +36,7 @@ LIMIT_NS = 30 * SECOND_NS
 
 ANSWER_WITHIN_NS = 15 * SECOND_NS
 FAR_PERMILLE = -20
+RESTS_MOST = 10
 CROSSING_PERMILLE = 5
 
 
@@ -132,10 +133,13 @@ class Trading(VenueTrial):
             found[:] = [resting[name] for name in closed if name in resting]
             return bool(found)
 
-        for side in (Side.BUY, Side.SELL):
-            order_id = self.rest(side, away=0)
-            if self.until(order_id, NEW, DENIED) is NEW:
-                resting[str(self.order(order_id).client_order_id)] = order_id
+        for _ in range(RESTS_MOST):  # one that trades at once, before it could rest, is no use
+            for side in (Side.BUY, Side.SELL):
+                order_id = self.rest(side, away=0)
+                if self.until(order_id, NEW, DENIED, FILLED) is NEW:
+                    resting[str(self.order(order_id).client_order_id)] = order_id
+            if resting:
+                break
         self.wait(is_executed, "the exchange to execute one of them")
         return found[0]
 

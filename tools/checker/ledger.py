@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
 from .contract import NOTHING, Net, executed
 from .form import Chain, Row
@@ -13,6 +14,18 @@ from .order import SIGN, ZERO
 
 CLOCKS_APART_NS = 100_000_000
 """The exchange may read another clock than the engine; what the journal shows of jumps and skew comes on top."""
+
+
+class Wire(NamedTuple):
+    """How the ledger's facts are told over an adapter's wire: what is put before an execution's number, and whether a
+    replacement is a new order at the exchange."""
+
+    execution: str
+    replaces_anew: bool
+
+
+SIMULATED = Wire("x", replaces_anew=False)
+WIRES = {"simulated": SIMULATED, "binance": Wire("", replaces_anew=True)}
 
 
 def compare(journal: Journal, chain: Chain, facts: Iterable[Row], notes: list[str], is_settled: bool) -> None:
@@ -30,7 +43,9 @@ class Ledger:
         self.journal, self.chain, self.tell = journal, chain, chain.tell
         self.notes, self.is_settled = notes, is_settled
         self.venue, self.opened_ns, self.known_ns = "", 0, 0
+        self.wire = SIMULATED
         self.orders, self.accepted, self.executed = dict[str, Row](), Counter[str](), set[str]()
+        self.of_intent = defaultdict[str, list[Row]](list)
         self.nets = defaultdict[str, Net](lambda: NOTHING)
         self.totals, self.unknown, self.fresh = defaultdict[str, Decimal](Decimal), list[str](), set[str]()
 
@@ -50,6 +65,7 @@ class Ledger:
                 venues = self.journal.venues.items()
                 ours = [name for name, told in venues if told["account"].endswith(f":{body['identity']}")]
                 self.venue = ours[0] if ours else next(iter(self.journal.venues), "")
+                self.wire = WIRES.get(str(self.journal.venues.get(self.venue, {}).get("adapter")), SIMULATED)
                 self.opened_ns = self.journal.opened_ns.get(self.venue, 0)
                 self.known_ns = self.journal.snapshot_ns.get(self.venue, 0)
             case "FundingPaid":
@@ -72,10 +88,12 @@ class Ledger:
                     self.tell("O1", f"{order['client_order_id']} is reduced, and no order of its group has executed")
             case "OrderCanceled" | "OrderExpired":
                 order["open"] = False
-                if row["kind"] == "OrderCanceled" and order["ours"] and not order["ours"].was_canceled:
+                ours = order["ours"]
+                asked = ours and (ours.was_canceled or (self.wire.replaces_anew and ours.replace_ns))
+                if row["kind"] == "OrderCanceled" and ours and not asked:
                     self.tell("O1", f"{order['client_order_id']} is canceled, and nobody requested that")
         if order and row["at_ns"] > self.known_ns:
-            self.fresh.add(order["client_order_id"])
+            self.fresh.add(_key(order))
 
     def _accept(self, row: Row, body: Row) -> Row:
         """O1: requested before; O2: at most one order for an intent."""
@@ -90,9 +108,13 @@ class Ledger:
             self.tell("O1", f"{name} was requested after the exchange had it")
         if (ours.sign, ours.instrument) != (SIGN[body["side"]], self._instrument(body["symbol"])):
             self.tell("O1", f"{name} is another order at the exchange than was requested")
-        self.accepted[ours.order_id] += 1
-        if self.accepted[ours.order_id] > 1:
-            self.tell("O2", f"{ours.order_id} is {self.accepted[ours.order_id]} orders at the exchange")
+        earlier = self.of_intent[ours.order_id]
+        self.accepted[name] += 1
+        if self.accepted[name] > 1 or (earlier and not self.wire.replaces_anew):
+            self.tell("O2", f"{ours.order_id} is {len(earlier) + 1} orders at the exchange")
+        elif any(each["open"] for each in earlier):
+            self.tell("O2", f"{ours.order_id} is an order at the exchange while an earlier one of it may trade")
+        earlier.append(order)
         return order
 
     def _instrument(self, symbol: str) -> str:
@@ -112,7 +134,7 @@ class Ledger:
             self.nets[order["symbol"]], gained = executed(self.nets[order["symbol"]], signed, price)
             self.totals[order["settles_in"]] += gained
         self.totals[body["fee_asset"]] -= Decimal(body["fee"])
-        name, ours = f"x{row['seq']}", order["ours"]
+        name, ours = f"{self.wire.execution}{row['seq']}", order["ours"]
         self.executed.add(name)
         fill = ours.fills.get(name) if ours else None
         if fill is None and ours is not None:
@@ -156,9 +178,7 @@ class Ledger:
 
     def _compare_open(self) -> None:
         """O3: what may still trade; an order that changed after the last snapshot is not judged."""
-        theirs = {
-            o["client_order_id"]: (o["filled"], Decimal(o["quantity"])) for o in self.orders.values() if o["open"]
-        }
+        theirs = {_key(o): self._whole(o) for o in self.orders.values() if o["open"]}
         live = [order for order in self.journal.live.values() if order.venue == self.venue and order.life == "open"]
         ours = {order.client_id: (order.filled, order.quantity) for order in live}
         for name in sorted(theirs.keys() | ours.keys()):
@@ -168,3 +188,14 @@ class Ledger:
                     self.notes.append(f"not known yet: {told}")
                 else:
                     self.chain.problems.append(f"O3: {told}")
+
+    def _whole(self, order: Row) -> tuple[Decimal, Decimal]:
+        """What is executed, and of what: what earlier orders of the intent executed is part of both."""
+        chain = self.of_intent[order["ours"].order_id] if order["ours"] else []
+        earlier = sum((each["filled"] for each in chain if each is not order), ZERO)
+        return earlier + order["filled"], earlier + Decimal(order["quantity"])
+
+
+def _key(order: Row) -> str:
+    """The intent's client order id, where it is ours."""
+    return str(order["ours"].client_id if order["ours"] else order["client_order_id"])

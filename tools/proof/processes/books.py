@@ -24,7 +24,7 @@ from engine.codec import decode, decode_state, digest
 from engine.fold import FOLD_VERSION, apply
 from engine.order import CANCELED, EXPIRED, FILLED, Order
 from engine.state import State
-from engine.values import EXACT, ZERO, VenueName, exact_arithmetic
+from engine.values import EXACT, ZERO, VenueName, exact, exact_arithmetic
 from journal import chain
 from journal.entry import Entry
 from journal.head import Head
@@ -274,8 +274,8 @@ def _our_executions(books: Books) -> dict[str, Any]:
         if row.kind == "FillBooked":
             body = json.loads(row.body)
             if body["venue"] == books.venue:
-                terms = tuple(body[key] for key in ("side", "quantity", "price", "fee", "fee_asset", "order_id"))
-                found[body["exec_id"]] = terms
+                figures = tuple(exact(body[key]) if body[key] else None for key in ("quantity", "price", "fee"))
+                found[body["exec_id"]] = (body["side"], *figures, body["fee_asset"], body["order_id"])
     return found
 
 
@@ -283,7 +283,7 @@ def _their_executions(books: Books) -> dict[str, Any]:
     asked = books.requests()
     return {
         books.exec_name(str(each.exec_id)): (
-            str(each.side), str(each.quantity), str(each.price), str(each.fee), str(each.fee_asset),
+            str(each.side), each.quantity, each.price, each.fee, str(each.fee_asset),
             asked.get(str(each.client_order_id), ("never requested", 0))[0],
         )
         for each in books.exchange.executions
