@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from adapters.simulated import wire
-from adapters.simulated.exchange import Exchange
+from adapters.simulated.exchange import Exchange, Told
 from adapters.simulated.listing import Listing, opening_balances, terms
 from adapters.simulated.matching import Rules
 from adapters.simulated.opening import open_market
@@ -62,7 +62,7 @@ def opened(items: Sequence[Item], speed: str = "1", log: MemoryLog | None = None
     return Exchange(MemoryLog() if log is None else log, market(items, speed), rules, "test", at_ns)
 
 
-def frames(told: list[tuple[int, wire.StreamFrame | wire.MarketFrame | wire.Notice]]) -> list[str]:
+def frames(told: list[Told]) -> list[str]:
     return [type(frame).__name__ for _, frame in told]
 
 
