@@ -106,8 +106,10 @@ class Counterpart:
     def replace(self, name: str, new: str, quantity: str, price: str | None) -> outbox.ReplaceOrder:
         return self._release(
             outbox.ReplaceOrder, order_id=OrderId(name), client_order_id=ClientOrderId(name), venue_order_id=None,
-            new_client_order_id=ClientOrderId(new), quantity=Decimal(quantity),
-            price=None if price is None else Decimal(price), **self._expiring(),
+            new_client_order_id=ClientOrderId(new), side=Side.BUY, order_type=OrderType.LIMIT,
+            time_in_force=TimeInForce.GTC, post_only=False, filled=Decimal(0), old_quantity=Decimal(quantity),
+            old_price=None, quantity=Decimal(quantity), price=None if price is None else Decimal(price),
+            **self._expiring(),
         )  # fmt: skip
 
     def query(self, name: str | None, venue_order_id: str | None = None) -> outbox.QueryOrder:

@@ -51,7 +51,7 @@ def test_it_says_what_it_is_before_it_is_opened() -> None:
     assert [(i.name, i.symbol, i.venue) for i in first.instruments] == [(n, s, NAME) for n, s in SYMBOLS.items()]
     assert first.capabilities.client_ids is ClientIds.UNIQUE_OPEN
     assert first.absence.after_ns <= 1_500 * MILLISECOND_NS
-    assert set(first.absence.sources) == set(Source)
+    assert set(first.absence.sources) == {*Source} - {Source.HISTORY}
     assert engine.log.is_closed
 
 
@@ -120,7 +120,7 @@ def test_what_is_not_there_is_not_found() -> None:
         engine.wait(inputs.VenueConnected)
         request = engine.query("never")
         found = engine.wait(inputs.NotFound)
-    assert (found.asked_ns, set(found.sources)) == (request.at_ns, set(Source))
+    assert (found.asked_ns, set(found.sources)) == (request.at_ns, {*Source} - {Source.HISTORY})
     assert found.client_order_id == "never"
 
 
