@@ -47,7 +47,7 @@ class House:
         if not isinstance(settings.options, ExchangeOptions):
             raise ValueError("the local exchange of Binance needs its own options")
         self.options = options = settings.options
-        self.symbols = tuple(dict.fromkeys(settings.symbols.values())) or DEFAULT_SYMBOLS
+        self.symbols = tuple(dict.fromkeys(settings.symbols.values())) or _symbols_of(options)
         self._directory = settings.directory
         self.faults: BinanceFaults = options.faults
         self.rights: Rights = read_rights(options.faults.rights)
@@ -91,7 +91,7 @@ class House:
         """What work in the exchange's thread stands on, as it is now."""
         rights = self.rights
         can_trade = rights.can_trade and rights.spot_trading
-        return Standing(self.register, self.faults, can_trade, self.weights.count_orders)
+        return Standing(self.register, self.faults, can_trade, rights.withdrawals, self.weights.count_orders)
 
     def clock(self) -> int:
         """The exchange's own time."""
@@ -170,6 +170,13 @@ class House:
         if isinstance(found, (Refused, NoReply)):
             raise found
         return found
+
+
+def _symbols_of(options: ExchangeOptions) -> tuple[str, ...]:
+    """What is traded where nobody says: a tape's symbols (the first of ours where it names none), or ours."""
+    if options.tape is None:
+        return DEFAULT_SYMBOLS
+    return tuple(symbol for symbol in options.tape if symbol) or DEFAULT_SYMBOLS[:1]
 
 
 def outcome(delivery: Delivery) -> Any:

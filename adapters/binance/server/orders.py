@@ -32,11 +32,12 @@ EVERYTHING = Decimal(10) ** 12
 
 @frozen
 class Floor:
-    """What work in the exchange's thread stands on: the register, the faults of now, the account's right to trade."""
+    """What work in the exchange's thread stands on: the register, the faults of now, the account's rights."""
 
     register: Register
     faults: BinanceFaults
     can_trade: bool = True
+    can_withdraw: bool = False
     count_orders: Callable[[int], None] = lambda _count: None
 
     @property

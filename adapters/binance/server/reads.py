@@ -159,7 +159,7 @@ def account(floor: Floor, fees: FeeRates, omit_zero: bool) -> Result:
             "maker": eight(maker), "taker": eight(taker), "buyer": eight(ZERO), "seller": eight(ZERO),
         },
         "canTrade": floor.can_trade,
-        "canWithdraw": True,
+        "canWithdraw": floor.can_withdraw,
         "canDeposit": True,
         "brokered": False,
         "requireSelfTradePrevention": False,

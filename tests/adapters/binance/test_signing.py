@@ -19,7 +19,7 @@ from adapters.binance.signing import (
     ws_payload,
 )
 
-VECTORS = Path("/work/shared/data/vectors/request_signing.json")
+VECTORS = "data/vectors/request_signing.json"
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 ED25519 = """-----BEGIN PRIVATE KEY-----
@@ -90,10 +90,11 @@ def test_ed25519_signs_as_recomputed(payload: str, signature: str) -> None:
     assert not public.verify(payload, "no base64")
 
 
-def test_the_vectors_beside_the_project_agree() -> None:
-    if not VECTORS.exists():
-        pytest.skip(f"the published vectors are not at {VECTORS}")
-    found = [each for each in json.loads(VECTORS.read_text()) if each["venue"] == "binance" and "secret" in each]
+def test_the_vectors_beside_the_project_agree(shared: Path) -> None:
+    path = shared / VECTORS
+    if not path.exists():
+        pytest.skip(f"no recorded data: {VECTORS} is missing")
+    found = [each for each in json.loads(path.read_text()) if each["venue"] == "binance" and "secret" in each]
     assert len(found) == 2
     for each in found:
         assert read_signer(each["secret"]).sign(each["payload"]) == each["signature"], each["name"]
