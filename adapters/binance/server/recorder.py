@@ -18,7 +18,7 @@ from engine.values import MILLISECOND_NS, SECOND_NS, ZERO, Side
 TRADES_MOST = 1_000
 CANDLES_MOST = 3_000
 MINUTE_NS = 60 * SECOND_NS
-BACKFILL_NS = 30 * MINUTE_NS
+BACKFILL_NS = 15 * MINUTE_NS
 """How far before its start a generated market's candles are told."""
 
 Levels = dict[Decimal, Decimal]

@@ -55,7 +55,8 @@ class WsApi:
     def _take(self, text: str | bytes) -> None:
         try:
             request = json.loads(text, parse_float=str)
-            number, method, given = request.get("id"), request["method"], request.get("params") or {}
+            number, method, given = request.get("id"), request["method"], request.get("params")
+            given = {} if given is None else given
             if not isinstance(method, str) or not isinstance(given, dict):
                 raise ValueError("method is a text and params an object")
         except (ValueError, KeyError, AttributeError, TypeError):

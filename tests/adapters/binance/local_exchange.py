@@ -138,7 +138,7 @@ class Socket:
         self._last += 1
         self.connection.send(json.dumps({"id": self._last, "method": method, "params": params}))
         while True:
-            reply = self.next()
+            reply: Json = self.next()
             if reply.get("id") == self._last:
                 return reply
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.binance.local_exchange import Local, on_tape
+from tests.adapters.binance.local_exchange import Json, Local, Socket, on_tape
 
 ORDER = "/api/v3/order"
 STILL = [("100", "101")] * 3
-LOW = {"price": "90", "quantity": "0.1"}
+LOW: Json = {"price": "90", "quantity": "0.1"}
 
 
 @pytest.fixture
@@ -64,8 +64,15 @@ def test_what_may_not_rest_expires(local: Local, time_in_force: str, executed: s
     assert (order["status"], order["executedQty"], order["expiryReason"]) == ("EXPIRED", executed, reason)
 
 
-BASE = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.1", "price": "90"}
-STOP = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": "0.1"}
+BASE: Json = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.1",
+    "price": "90",
+}
+STOP: Json = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": "0.1"}
 
 
 @pytest.mark.parametrize(("changed", "code", "message"), [
@@ -100,9 +107,7 @@ STOP = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": "0
      "Mandatory parameter 'stopPrice' was not sent, was empty/null, or malformed."),
     (STOP | {"trailingDelta": "5", "timeInForce": None, "price": None}, -1013, "Filter failure: TRAILING_DELTA"),
 ])  # fmt: skip
-def test_a_refusal_has_its_documented_code(
-    local: Local, changed: dict[str, str | None], code: int, message: str
-) -> None:
+def test_a_refusal_has_its_documented_code(local: Local, changed: Json, code: int, message: str) -> None:
     given = {name: value for name, value in (BASE | changed).items() if value is not None}
     assert local.bad("POST", ORDER, **given) == (code, message)
     assert local.good("GET", "/api/v3/openOrders") == []
@@ -130,7 +135,7 @@ def test_a_client_id_is_unique_among_open_orders_only(local: Local) -> None:
 def test_a_canceled_order_is_found_by_its_number_and_by_the_cancels_id(local: Local) -> None:
     order = local.limit("BUY", 90, "0.1", newClientOrderId="mine")
     local.good("DELETE", ORDER, symbol="BTCUSDT", orderId=order["orderId"], newClientOrderId="mine-c")
-    for named in ({"orderId": order["orderId"]}, {"origClientOrderId": "mine-c"}):
+    for named in list[Json](({"orderId": order["orderId"]}, {"origClientOrderId": "mine-c"})):
         assert local.good("GET", ORDER, symbol="BTCUSDT", **named)["status"] == "CANCELED"
     assert local.bad("GET", ORDER, symbol="BTCUSDT", origClientOrderId="mine") == (-2013, "Order does not exist.")
     local.faults(finds_old_ids=True)
@@ -142,7 +147,7 @@ def test_a_cancel_of_what_is_not_open_is_refused(local: Local) -> None:
     filled = local.limit("BUY", 101, "0.1")
     assert local.bad("DELETE", ORDER, symbol="BTCUSDT", orderId=filled["orderId"]) == (-2011, "Unknown order sent.")
     order = local.limit("BUY", 90, "0.1", newClientOrderId="a")
-    named = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
+    named: Json = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
     assert local.bad("DELETE", ORDER, **named, cancelRestrictions="ONLY_PARTIALLY_FILLED") == (
         -2011, "Order was not canceled due to cancel restrictions.",
     )  # fmt: skip
@@ -208,7 +213,7 @@ def test_an_order_is_made_smaller_in_its_place(local: Local) -> None:
     assert (amended["orderId"], amended["qty"], amended["origClientOrderId"], amended["clientOrderId"]) == (
         order["orderId"], "0.30000000", "a", "b",
     )  # fmt: skip
-    named = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
+    named: Json = {"symbol": "BTCUSDT", "orderId": order["orderId"]}
     assert local.bad("PUT", "/api/v3/order/amend/keepPriority", newQty="0.4", **named)[0] == -2010
     for tenth in range(9):
         quantity = f"0.{29 - tenth}"
@@ -243,7 +248,9 @@ def test_a_stop_waits_and_then_trades(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_what_waits_above_the_market_goes_off_there(tmp_path: Path, order_type: str, side: str, stop: str) -> None:
     with on_tape(tmp_path, [("100", "101"), ("102", "102.5"), ("104", "105")]) as local:
-        limit = {"timeInForce": "GTC", "price": "106" if side == "BUY" else "103"} if "LIMIT" in order_type else {}
+        limit: Json = (
+            {"timeInForce": "GTC", "price": "106" if side == "BUY" else "103"} if "LIMIT" in order_type else {}
+        )
         placed = local.good(
             "POST", ORDER, symbol="BTCUSDT", side=side, type=order_type, quantity="0.1", stopPrice=stop, **limit
         )
@@ -280,7 +287,7 @@ def test_a_trail_begins_where_the_stop_price_is_reached(tmp_path: Path) -> None:
 
 # --- one cancels the other ------------------------------------------------------------------------------------------
 
-OCO = {
+OCO: Json = {
     "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.5", "aboveType": "LIMIT_MAKER", "abovePrice": "110",
     "aboveClientOrderId": "up", "belowType": "STOP_LOSS", "belowStopPrice": "90", "belowClientOrderId": "down",
     "listClientOrderId": "pair",
@@ -305,10 +312,10 @@ def test_one_leg_ends_the_other(tmp_path: Path, quote: tuple[str, str], filled: 
         assert local.good("GET", "/api/v3/openOrderList") == []
 
 
-def _until_done(stream: object) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
+def _until_done(stream: Socket) -> list[Json]:
+    found: list[Json] = []
     while not found or found[-1].get("L") != "ALL_DONE":
-        found.append(stream.next()["event"])  # type: ignore[attr-defined]
+        found.append(stream.next()["event"])
     return found
 
 
