@@ -152,7 +152,7 @@ class Answers:
     def _refused(self, request: Order, result: Result, raw: str) -> list[Input]:
         fault = result.fault
         if isinstance(request, outbox.ReplaceOrder) and fault is not None and fault.code in CANCEL_REPLACE_CODES:
-            if result.status < 500 and fault.data is not None:
+            if result.status < 500 and wire.is_there(fault.data):
                 return self._halves(request, wire.decode(fault.data, wire.CancelReplaced), raw)
             return [self._translator.unanswered(request, result.cause, raw)]
         if result.verdict is Verdict.UNKNOWN:

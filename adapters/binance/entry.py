@@ -19,7 +19,10 @@ from engine.values import MILLISECOND_NS, SECOND_NS
 
 ORDER_THREADS, CANCEL_THREADS = 4, 2
 TURN_NS = 20 * MILLISECOND_NS
-"""How long a cancel waits before it asks for its turn again."""
+"""After how long one that waits asks for its turn again."""
+
+ORDER_PATIENCE_NS = 200 * MILLISECOND_NS
+"""How long an order waits for its turn at most: later it is not what the strategy wanted."""
 
 
 class Door(Protocol):
@@ -116,11 +119,13 @@ class OrderEntry:
                 return None if request.filled else calls.cancel_replace(request, symbol)
 
     def _wait_for_turn(self, request: Order, call: Call) -> int:
-        """0 when the call was taken. A cancel waits for as long as it may still leave, an order does not wait."""
-        right = Right.URGENT if isinstance(request, outbox.CancelOrder) else Right.ORDERS
+        """0 when the call was taken. A cancel waits for as long as it may still leave, an order for a moment."""
+        is_cancel = isinstance(request, outbox.CancelOrder)
+        end_ns = self._access.now_ns() + ORDER_PATIENCE_NS
         while True:
-            wait_ns = self._access.take(call, right)
-            if not wait_ns or right is not Right.URGENT or not self._gate.allows(request):
+            wait_ns = self._access.take(call, Right.URGENT if is_cancel else Right.ORDERS)
+            is_over = self._access.now_ns() >= end_ns and not is_cancel
+            if not wait_ns or is_over or not self._gate.allows(request):
                 return wait_ns
             if self._access.closing.wait(min(wait_ns, TURN_NS) / SECOND_NS):
                 return wait_ns

@@ -80,7 +80,7 @@ class Feed:
         """A frame of a stream, or the reply to a request of ours."""
         try:
             frame = wire.decode(text, wire.Combined)
-            if frame.stream is None or frame.data is None:
+            if frame.stream is None or not wire.is_there(frame.data):
                 self._replied(session, frame, text)
             elif frame.stream in self._streams:
                 with self._lock:

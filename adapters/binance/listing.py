@@ -18,8 +18,8 @@ from engine.capabilities import (
     Source,
     VenueDescription,
 )
-from engine.instrument import Instrument
-from engine.values import SECOND_NS, Asset, InstrumentName, OrderType, TimeInForce, VenueName, exact
+from engine.instrument import Instrument, PriceBands
+from engine.values import SECOND_NS, ZERO, Asset, InstrumentName, OrderType, TimeInForce, VenueName, exact
 
 ADAPTER_NAME = "binance"
 CLIENT_ID_LENGTH = 33
@@ -44,7 +44,6 @@ DEFAULT_LIMITS = (
     RateLimit("REQUEST_WEIGHT", 60 * SECOND_NS, 6_000),
     RateLimit("ORDERS", 10 * SECOND_NS, 50),
     RateLimit("ORDERS", 86_400 * SECOND_NS, 160_000),
-    RateLimit("RAW_REQUESTS", 300 * SECOND_NS, 300_000),
 )
 """Until the venue has named its own."""
 
@@ -117,14 +116,18 @@ def rights(
 def instrument(venue: VenueName, name: InstrumentName, row: wire.SymbolRow) -> Instrument:
     """A symbol with its filters; a value of zero says that there is no such bound."""
     filters = {str(found.get("filterType")): found for found in row.filters}
-    price, lot = filters.get("PRICE_FILTER", {}), filters.get("LOT_SIZE", {})
+    price, lot, market = (filters.get(kind, {}) for kind in ("PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE"))
     worth = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
     return Instrument(
         name=name, venue=venue, symbol=row.symbol, base=Asset(row.base_asset), quote=Asset(row.quote_asset),
         tick=_bound(price, "tickSize") or _LEAST, lot=_bound(lot, "stepSize") or _LEAST,
         min_quantity=_bound(lot, "minQty"), max_quantity=_bound(lot, "maxQty"),
         min_price=_bound(price, "minPrice"), max_price=_bound(price, "maxPrice"),
-        min_notional=_bound(worth, "minNotional"),
+        min_notional=_bound(worth, "minNotional"), max_notional=_bound(worth, "maxNotional"),
+        market_lot=_bound(market, "stepSize"), min_market_quantity=_bound(market, "minQty"),
+        max_market_quantity=_bound(market, "maxQty"), price_bands=_bands(filters),
+        max_orders=_count(filters, "MAX_NUM_ORDERS", "maxNumOrders"),
+        max_stops=_count(filters, "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders"),
         is_halted=row.status != "TRADING" or not row.is_spot_trading_allowed,
     )  # fmt: skip
 
@@ -132,10 +135,26 @@ def instrument(venue: VenueName, name: InstrumentName, row: wire.SymbolRow) -> I
 _LEAST = Decimal("0.00000001")
 """Where no step is named: Binance counts in eight digits."""
 
+_BANDS = ("bidMultiplierDown", "bidMultiplierUp", "askMultiplierDown", "askMultiplierUp")
+_BAND = ("multiplierDown", "multiplierUp") * 2
+
 
 def _bound(found: Mapping[str, Any], key: str) -> Decimal | None:
     text = found.get(key)
     return (exact(str(text)) or None) if text is not None else None
+
+
+def _bands(filters: Mapping[str, Mapping[str, Any]]) -> PriceBands | None:
+    """How far from the market a price may be, by side or for both."""
+    for kind, keys in (("PERCENT_PRICE_BY_SIDE", _BANDS), ("PERCENT_PRICE", _BAND)):
+        if kind in filters:
+            return PriceBands(*(_bound(filters[kind], key) or ZERO for key in keys))
+    return None
+
+
+def _count(filters: Mapping[str, Mapping[str, Any]], kind: str, key: str) -> int | None:
+    most = filters.get(kind, {}).get(key)
+    return most if isinstance(most, int) and most > 0 else None
 
 
 # --- rate limits --------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from engine import inputs
 from engine.values import MILLISECOND_NS
 
 SUBSCRIBE = Call("", "", "userDataStream.subscribe.signature", {}, weight=2)
-SUBSCRIPTION = "events-"
+COUNTS = calls.order_counts()
+SUBSCRIPTION, COUNTING = "events-", "counts-"
 """Our own requests have ids of text, orders have numbers."""
 
 REVOKED = 401
@@ -83,29 +84,18 @@ class Session:
     # --- the line's thread ------------------------------------------------------------------------------------------
 
     def opened(self, session: int) -> None:
-        """Ask for the account's events first: nothing is missed of what is sent later."""
-        self._access.take(SUBSCRIBE, Lane.URGENT)
-        text = calls.ws_text(SUBSCRIBE, f"{SUBSCRIPTION}{session}", self._access.credentials, self._access.validity())
-        self._line().send(text, session)
+        """Ask for the account's events first: nothing is missed of what is sent later. And how many orders count
+        already, so that the first one need not wait to learn it."""
+        for call, name in ((SUBSCRIBE, SUBSCRIPTION), (COUNTS, COUNTING)):
+            self._access.take(call, Lane.URGENT)
+            text = calls.ws_text(call, f"{name}{session}", self._access.credentials, self._access.validity())
+            self._line().send(text, session)
 
     def received(self, session: int, text: str) -> None:
         """A reply or an event."""
         try:
-            reply = wire.decode(text, wire.Reply)
+            self._take(session, wire.decode(text, wire.Reply), text)
         except wire.WireError:
-            self._access.tell(self._translator.surprise(text))
-            return
-        if reply.event is not None:
-            self._event(session, bytes(reply.event).decode())
-        elif reply.e is not None:
-            self._event(session, text)
-        elif isinstance(reply.id, int) and not isinstance(reply.id, bool):
-            self._answered(reply.id, reply, text)
-        elif reply.id is None:
-            self._nobodys(session, reply, text)
-        elif str(reply.id) == f"{SUBSCRIPTION}{session}":
-            self._subscribed(session, reply, text)
-        else:
             self._access.tell(self._translator.surprise(text))
 
     def lost(self, session: int, cause: str, *, was_serving: bool) -> None:
@@ -115,6 +105,22 @@ class Session:
         if was_serving:
             self._is_up = False
             self._access.tell(inputs.VenueLost(self._access.venue, cause))
+
+    def _take(self, session: int, reply: wire.Reply, text: str) -> None:
+        if wire.is_there(reply.event):
+            self._event(session, bytes(reply.event).decode())
+        elif reply.e is not None:
+            self._event(session, text)
+        elif isinstance(reply.id, int) and not isinstance(reply.id, bool):
+            self._answered(reply.id, reply, text)
+        elif reply.id is None:
+            self._nobodys(session, reply, text)
+        elif str(reply.id) == f"{SUBSCRIPTION}{session}":
+            self._subscribed(session, reply, text)
+        elif str(reply.id) == f"{COUNTING}{session}":
+            self._counted(reply, text)
+        else:
+            self._access.tell(self._translator.surprise(text))
 
     def _event(self, session: int, text: str) -> None:
         try:
@@ -154,6 +160,13 @@ class Session:
             self._is_up = True
             self._access.tell(inputs.VenueConnected(self._access.venue))
 
+    def _counted(self, reply: wire.Reply, text: str) -> None:
+        result = _result(reply, text)
+        self._access.settle(COUNTS, counts_of(reply.rate_limits))
+        self._access.notice(result, self._retry_at_ns(reply))
+        if result.is_good:
+            self._access.learn(counts_of(wire.decode(result.text, tuple[wire.RateCount, ...])))
+
     def _nobodys(self, session: int, reply: wire.Reply, text: str) -> None:
         """An error that names no request: about the session itself where it is a refusal of our key."""
         if reply.status == REVOKED:
@@ -163,7 +176,7 @@ class Session:
         self._access.tell(self._translator.surprise(text))
 
     def _retry_at_ns(self, reply: wire.Reply) -> int | None:
-        if reply.error is None or reply.error.data is None:
+        if reply.error is None or not wire.is_there(reply.error.data):
             return None
         try:
             waits = wire.decode(reply.error.data, wire.WaitData)
@@ -182,5 +195,5 @@ def _result(reply: wire.Reply, text: str) -> Result:
     """What a reply holds: of an error all of it, for the journal."""
     status = reply.status if reply.status is not None else 0
     if reply.error is None and status == OK:
-        return Result(status, bytes(reply.result or b"null").decode())
+        return Result(status, bytes(reply.result).decode())
     return Result(status, text, reply.error)

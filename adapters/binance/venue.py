@@ -14,7 +14,7 @@ from adapters.binance.codes import Verdict
 from adapters.binance.entry import OrderEntry
 from adapters.binance.feed import Feed
 from adapters.binance.hosts import BY_NAME, SPOT
-from adapters.binance.listing import absent_after_ns, counts_of, describe
+from adapters.binance.listing import absent_after_ns, describe
 from adapters.binance.options import BinanceOptions
 from adapters.binance.questions import Questions, Snapshots
 from adapters.binance.session import Session
@@ -208,16 +208,10 @@ class BinanceVenue:
                 self._access.measure(self._housekeeping_line)
 
     def _notice_connection(self) -> None:
-        """The account's events are there (again): what is missing of the market, and what our orders count to."""
+        """The account's events are there (again): say once more what is missing of the market."""
         was_up, self._was_up = self._was_up, self._session.is_up
         if self._was_up and not was_up:
             self._feed.say_missing()
-            result = self._access.ask(self._housekeeping_line, calls.order_counts(), Right.RECONCILE)
-            if not isinstance(result, NoResult) and result.is_good:
-                try:
-                    self._access.learn(counts_of(wire.decode(result.text, tuple[wire.RateCount, ...])))
-                except wire.WireError:
-                    self._access.tell(self._translator.surprise(result.text))
 
     def _asked(self, call: calls.Call, kind: type[Answer], line: HttpLine) -> Answer:
         """An answer that a start needs; raises `VenueUnreachable`."""

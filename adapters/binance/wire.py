@@ -13,6 +13,10 @@ NO_ID = -1
 """What stands where there is no list or trade id."""
 
 
+ABSENT = msgspec.Raw()
+"""A part that was not there."""
+
+
 class WireError(ValueError):
     """A text that is not the message it should be. The venue's fault, or a change of its protocol."""
 
@@ -39,7 +43,7 @@ class Fault(Camel, frozen=True, kw_only=True):
 
     code: int
     msg: str = ""
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = ABSENT
 
 
 class WaitData(Camel, frozen=True, kw_only=True):
@@ -54,11 +58,11 @@ class Reply(Camel, frozen=True, kw_only=True):
 
     id: int | str | None = None
     status: int | None = None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = ABSENT
     error: Fault | None = None
     rate_limits: tuple[RateCount, ...] = ()
     subscription_id: int | None = None
-    event: msgspec.Raw | None = None
+    event: msgspec.Raw = ABSENT
     e: str | None = None
 
 
@@ -265,7 +269,7 @@ class Combined(Struct, frozen=True):
     """A frame of `/stream`: `stream` tells whose it is. Without it, the reply to a request of ours."""
 
     stream: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = ABSENT
     id: int | None = None
     code: int | None = None
     error: Fault | None = None
@@ -306,6 +310,11 @@ class DepthUpdate(Struct, frozen=True):
 
 
 Message = TypeVar("Message")
+
+
+def is_there(part: msgspec.Raw) -> bool:
+    """Was the part sent, and with something in it?"""
+    return bytes(part) not in (b"", b"null")
 
 
 def decode(text: str | bytes | msgspec.Raw, kind: type[Message]) -> Message:
