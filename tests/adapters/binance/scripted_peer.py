@@ -75,6 +75,10 @@ COUNTS: list[dict[str, Any]] = [
 ]
 
 
+def _absent(_: dict[str, str]) -> Answer:
+    return 404, {"code": -5000, "msg": "Path is invalid"}
+
+
 class Peer:
     """Answers by name: REST by "GET /api/v3/order", the WS API by "order.place". Both keep what they were asked."""
 
@@ -185,7 +189,7 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
                 is_good = read_verifier(SECRET).verify(rest_payload(parts.query, body), params["signature"])
                 if not is_good or self.headers["X-MBX-APIKEY"] != API_KEY:
                     peer.forged.append(name)
-            answer = peer.answers[name](params)
+            answer = peer.answers.get(name, _absent)(params)
             if answer is None:
                 self.close_connection = True
                 return
