@@ -51,8 +51,8 @@ def counterpart(adapter: str) -> Counterpart:
 
 
 def named() -> list[str]:
-    """The adapters that have one."""
-    return sorted(path.stem for path in HERE.glob("*.py"))
+    """The adapters that take part: those whose exchange is there."""
+    return sorted({path.stem for path in HERE.glob("*.py")} & set(with_exchange()))
 
 
 def with_exchange() -> list[str]:

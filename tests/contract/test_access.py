@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from engine.inputs import Scope
 from engine.order import NEW, REJECTED, UNSETTLED_SET
+from engine.values import Side
 from tests.contract.served import VENUE, Served
-from tests.contract.trading import Trading
+from tests.contract.trading import FAR_PERMILLE, Trading
 from tests.contract.verdict import assert_at_rest
 
 
@@ -42,6 +43,7 @@ def test_clock_skew(trading: Trading, served: Served) -> None:
     trading.wait(lambda: trading.is_paused("clock_skew"), "a pause for the clock")
     trading.wait(lambda: trading.status(asked) not in UNSETTLED_SET, "the order to be settled", served.absence_ns)
     refused = [asked] if trading.status(asked) is REJECTED else []
+    assert asked not in refused or trading.order(asked).client_order_id not in served.books().ids
     served.set_faults({})
     trading.wait(trading.is_trading, "trading again")
     assert trading.status(resting) is NEW
@@ -53,17 +55,15 @@ def test_credentials_expire_or_are_revoked(trading: Trading, served: Served) -> 
     """The key is refused: trading stops with a latch, what is open stays open in the books, and nothing is lost."""
     resting = trading.rest()
     trading.until(resting, NEW)
+    trading.want_at_once(trading.submit(Side.BUY, FAR_PERMILLE, 3))
     served.set_faults(served.counterpart.credentials_revoked)
-    asked = trading.rest(lots=3)
     trading.wait(lambda: trading.is_paused("credentials_refused"), "a pause for the key")
-    assert trading.order(asked).client_order_id not in served.books().ids
     served.set_faults({})
     trading.run("500ms")
     assert not trading.is_trading(), "a latch waits for an operator"
     assert trading.status(resting) is NEW
     trading.resume(Scope.VENUE, VENUE)
     trading.wait(trading.is_trading, "trading again")
-    trading.wait(lambda: trading.status(asked) not in UNSETTLED_SET, "the order to be settled", served.absence_ns)
-    refused = [asked] if trading.status(asked) is REJECTED else []
+    trading.wait(lambda: not trading.unsettled(), "all orders to be settled", served.absence_ns)
     trading.until(trading.rest(lots=4), NEW)
-    assert_at_rest(trading, served, rejected=refused)
+    assert_at_rest(trading, served, rejected=[o.order_id for o in trading.orders() if o.status is REJECTED])

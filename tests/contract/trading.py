@@ -16,7 +16,7 @@ from attrs import Factory, define, evolve
 
 from adapters.simulated.state import State as ExchangeState
 from engine.inputs import Action, OperatorCommand, Scope
-from engine.order import DENIED, FILLED, NEW, Order, OrderStatus
+from engine.order import DENIED, FILLED, NEW, UNSETTLED_SET, Order, OrderStatus
 from engine.outbox import Request, SubmitOrder
 from engine.ports import Venue
 from engine.settings import Reconcile, Settings
@@ -102,6 +102,12 @@ class Trading(VenueTrial):
         """An order that trades at once."""
         return self.ask(self.submit(side, CROSSING_PERMILLE, lots, **more))
 
+    def want_at_once(self, intent: Intent | None) -> None:
+        """The strategy wants this as soon as it is asked again; that is not waited for."""
+        assert intent is not None, "there is no price yet"
+        with self.telling(f"want {intent.side} {intent.quantity} at {intent.price}"):
+            self._queue.append(intent)
+
     def cancel_order(self, order_id: OrderId) -> None:
         """The strategy takes it back."""
         self._ask(f"cancel {order_id}", Cancel(order_id))
@@ -164,6 +170,14 @@ class Trading(VenueTrial):
     def status(self, order_id: OrderId) -> OrderStatus:
         """Where it is."""
         return self.order(order_id).status
+
+    def orders(self) -> list[Order]:
+        """All that the books have."""
+        return list(self.state.orders.values())
+
+    def unsettled(self) -> list[Order]:
+        """Those whose own request has no known outcome."""
+        return [order for order in self.orders() if order.status in UNSETTLED_SET]
 
     def until(self, order_id: OrderId, *statuses: OrderStatus, limit_ns: int | None = None) -> OrderStatus:
         """Wait until an order is in one of these."""

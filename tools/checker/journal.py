@@ -16,7 +16,7 @@ DOORS = {("starting", "reconciling"), ("reconciling", "trading"), ("reconciling"
          ("trading", "reconciling"), ("paused", "reconciling")}  # fmt: skip
 SILENT = frozenset(
     "ConfigurationAdopted StateDigested SnapshotMissed AccountSeen StrategyAdvanced StrategyFailed EquityMarked "
-    "InstrumentChanged".split()
+    "InstrumentChanged VenueThrottled StreamLost StreamRestored".split()
 )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .contract import NOTHING, Net, executed
 from .form import Chain, Row
 from .journal import Journal
-from .order import SIGN, ZERO
+from .order import SIGN, ZERO, Order
 
 CLOCKS_APART_NS = 100_000_000
 """The exchange may read another clock than the engine; what the journal shows of jumps and skew comes on top."""
@@ -88,9 +88,7 @@ class Ledger:
                     self.tell("O1", f"{order['client_order_id']} is reduced, and no order of its group has executed")
             case "OrderCanceled" | "OrderExpired":
                 order["open"] = False
-                ours = order["ours"]
-                asked = ours and (ours.was_canceled or (self.wire.replaces_anew and ours.replace_ns))
-                if row["kind"] == "OrderCanceled" and ours and not asked:
+                if row["kind"] == "OrderCanceled" and order["ours"] and not self._may_cancel(order["ours"]):
                     self.tell("O1", f"{order['client_order_id']} is canceled, and nobody requested that")
         if order and row["at_ns"] > self.known_ns:
             self.fresh.add(_key(order))
@@ -116,6 +114,9 @@ class Ledger:
             self.tell("O2", f"{ours.order_id} is an order at the exchange while an earlier one of it may trade")
         earlier.append(order)
         return order
+
+    def _may_cancel(self, ours: Order) -> bool:
+        return ours.was_canceled or (self.wire.replaces_anew and ours.replace_ns > 0)
 
     def _instrument(self, symbol: str) -> str:
         listed = self.journal.venues.get(self.venue, {}).get("instruments", [])

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import ClassVar
 
+from engine.capabilities import VenueDescription
 from engine.desk import Desk
 from engine.inbox import Inbox
 from engine.inputs import ConfigurationRead, ProcessBegan, Snapshot, VenueDescribed, VenuesDescribed
@@ -15,7 +16,7 @@ from engine.instrument import Instrument
 from engine.market import Market
 from engine.order import Order
 from engine.outbox import QueryOrder, TakeSnapshot
-from engine.ports import Venue
+from engine.ports import Venue, VenueUnreachable
 from engine.runner import Died, Runner, SendGate
 from engine.settings import Evaluate, Reconcile, Settings, StrategySettings
 from engine.state import State
@@ -227,7 +228,7 @@ class VenueTrial:
             clean=False, head_seq=None,
         )  # fmt: skip
         settings = ConfigurationRead(self._settings())
-        self.runner.run_batch([began, settings, VenueDescribed(venue.describe()), VenuesDescribed()])
+        self.runner.run_batch([began, settings, VenueDescribed(_describe(venue, self.state)), VenuesDescribed()])
         desk.prepare(self.state, self.runner.market)
         venue.open(inbox.deliver, gate)
 
@@ -299,6 +300,17 @@ class VenueTrial:
             here = {str(name): amount for name, amount in held.items()}.get(asset, ZERO)
             if here != total:
                 yield f"O8: {asset} is {here} here and {total} there"
+
+
+def _describe(venue: Tap, state: State) -> VenueDescription:
+    """As a start does it: what can't be asked now is taken as it was known."""
+    try:
+        return venue.describe()
+    except VenueUnreachable:
+        known = state.venues.get(venue.name)
+        if known is None or known.description is None:
+            raise
+        return known.description
 
 
 def _die(error: BaseException) -> None:
