@@ -110,7 +110,7 @@ class Questions:
         self._translator.known.note(look.symbol, row.order_id, request.client_order_id)
         status = self._translator.status(row)
         replaced = inputs.Replaced(
-            **self._translator.asked(request), quantity=status.quantity, price=status.price,
+            **self._translator.asked(request, status.raw), quantity=status.quantity, price=status.price,
             new_client_order_id=request.new_client_order_id,
         )  # fmt: skip
         return [evolve(replaced, venue_order_id=status.venue_order_id), *self._stands(request, row, look)]

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypedDict
 
+import msgspec
+from msgspec import Struct
+
 from adapters.binance import wire
 from adapters.binance.calls import POST_ONLY, TYPES
 from adapters.binance.ids import KnownIds, is_half_of_replacement, original_id
@@ -232,7 +235,7 @@ class Translator:
         """An order as it stands; raises `ValueError` for one that says it in words that nobody knows."""
         if row.status not in STATUSES or row.type not in OUR_TYPES or row.orig_qty is None or row.side is None:
             raise ValueError(f"an order that is {row.type} and {row.status}")
-        quantity = row.orig_qty - (row.prevented_quantity or ZERO)
+        quantity, raw = row.orig_qty - (row.prevented_quantity or ZERO), raw or self.raw(_shown(row))
         return inputs.StatusReport(
             **self.order_head(row, raw), status=STATUSES[row.status], side=Side(row.side.lower()),
             order_type=OUR_TYPES[row.type], time_in_force=TimeInForce(row.time_in_force.lower()),
@@ -241,7 +244,7 @@ class Translator:
 
     def trade(self, row: wire.TradeRow, raw: str = "") -> inputs.Trade:
         """An execution of a list; raises `ValueError` for numbers that are none."""
-        client_id = self.known.client_id(row.symbol, row.order_id)
+        client_id, raw = self.known.client_id(row.symbol, row.order_id), raw or self.raw(_shown(row))
         return inputs.Trade(
             **self.head(row.symbol, client_id, row.order_id, row.time, raw), exec_id=ExecId(str(row.id)),
             side=Side.BUY if row.is_buyer else Side.SELL, quantity=exact(row.qty), price=exact(row.price),
@@ -271,6 +274,11 @@ class Translator:
             "transact_ns": at_ms * MILLISECOND_NS if at_ms is not None else None,
             "raw": raw,
         }
+
+
+def _shown(row: Struct) -> str:
+    """A row of a list as it was read: what a report about it rests on."""
+    return msgspec.json.encode(row).decode()
 
 
 def _price(price: Decimal | None) -> Decimal | None:
