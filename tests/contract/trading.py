@@ -95,7 +95,8 @@ class Trading(VenueTrial):
         return (set(self.state.orders) - before).pop()
 
     def rest(self, side: Side = Side.BUY, lots: int = 2, *, away: int = FAR_PERMILLE, **more: object) -> OrderId:
-        """An order far from the market, or `away` thousandths from it."""
+        """An order far from the market, or `away` thousandths from it, once there is a price."""
+        self.wait(lambda: self.price() is not None, "a price")
         return self.ask(self.submit(side, away, lots, **more))
 
     def take(self, side: Side = Side.BUY, lots: int = 2, **more: object) -> OrderId:

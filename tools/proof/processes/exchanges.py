@@ -90,6 +90,7 @@ def _look_at_simulated(port: int) -> None:
 QUICK = {
     "request_timeout": "400ms", "connect_timeout": "2s", "recv_window": "1s", "matching_limit": "1s",
     "clock_every": "1s", "backoff_first": "50ms", "backoff_longest": "500ms", "backoff_steady": "1s",
+    "allow_withdrawal_rights": True,
 }  # fmt: skip
 """An exchange on this machine answers at once or not at all."""
 
