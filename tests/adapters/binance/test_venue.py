@@ -86,7 +86,7 @@ def test_what_binance_says_of_itself(peer: Peer) -> None:
     assert terms.market_lot is None
     assert terms.min_market_quantity is None
     assert described.rights is not None
-    assert described.rights.may_withdraw is False
+    assert described.rights.may_trade
     assert OrderType.TRAILING_STOP not in described.capabilities.order_types
     assert described.absence.after_ns == 16_500_000_000
 
