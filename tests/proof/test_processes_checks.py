@@ -50,7 +50,7 @@ def journal(directory: Path) -> Path:
 def books(directory: Path) -> Books:
     """Both sides of a session that was killed once."""
     ground = built_in(directory, 1)
-    ground.write_exchanges({})
+    ground.write_exchanges()
     with Nursery() as nursery:
         session = Session(nursery, ground, Random(1))
         session.serve_all()
@@ -75,7 +75,7 @@ def nursery() -> Iterator[Nursery]:
 
 def _engine(nursery: Nursery, directory: Path) -> tuple[Session, int]:
     ground = built_in(directory, 1)
-    ground.write_exchanges({})
+    ground.write_exchanges()
     session = Session(nursery, ground, Random(1))
     session.serve_all()
     engine = session.start()
