@@ -73,12 +73,12 @@ class _Session:
 
 class Line:
     """Keeps one session serving. `clock` is monotonic, in nanoseconds; `may_open` says whether the venue wants to hear
-    from us."""
+    from us. A `url` may be made anew for each session, and raises `LineDown` where there is none for now."""
 
     def __init__(
         self,
         name: str,
-        url: str,
+        url: str | Callable[[], str],
         listener: Listener,
         backoff: Backoff,
         limits: LineLimits,
@@ -185,14 +185,15 @@ class Line:
     def _open(self) -> None:
         opened = ExitStack()
         try:
+            url = self._url() if callable(self._url) else self._url
             socket = opened.enter_context(
                 connect(
-                    self._url, proxy=None, compression=None, open_timeout=self._limits.open_ns / SECOND_NS,
+                    url, proxy=None, compression=None, open_timeout=self._limits.open_ns / SECOND_NS,
                     close_timeout=CLOSE_SECONDS, ping_interval=self._limits.ping_ns / SECOND_NS,
                     ping_timeout=self._limits.ping_ns / SECOND_NS, max_size=FRAME_MOST_BYTES, user_agent_header=None,
                 )
             )  # fmt: skip
-        except (WebSocketException, OSError, TimeoutError):
+        except (WebSocketException, OSError, TimeoutError, LineDown):
             self._retry_ns = self._clock() + self._backoff.fail(self._clock())
             return
         self._last += 1

@@ -5,21 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from attrs import frozen
 
 from adapters.binance import calls, wire
-from adapters.binance.answers import Result, result_of
+from adapters.binance.answers import Judge, Result, result_of
 from adapters.binance.calls import Call, Credentials, Validity
-from adapters.binance.codes import ORDER_COUNT_CODE, Verdict
+from adapters.binance.codes import ORDER_COUNT_CODE, Verdict, judge
 from adapters.binance.listing import DEFAULT_LIMITS, counts_in, limits_of
-from adapters.binance.options import BinanceOptions
-from adapters.budget import Budget, Lane
+from adapters.binance.options import Urls
+from adapters.budget import Budget, Lane, RateLimit
 from adapters.rest import Answered, HttpLine, Unsent
 from engine import inputs
 from engine.inputs import Input
 from engine.ports import Deliver
-from engine.values import MILLISECOND_NS, SECOND_NS, VenueName
+from engine.values import MILLISECOND_NS, SECOND_NS, Duration, VenueName
 
 STAY_AWAY_NS = {429: 60 * SECOND_NS, 418: 120 * SECOND_NS}
 """For how long nothing is asked where the venue names no time itself."""
@@ -28,6 +29,52 @@ RESYNC_AFTER_NS = SECOND_NS
 """A clock that was measured later than that is not measured again for one refusal."""
 
 TOLD_AGAIN_NS = 60 * SECOND_NS
+
+
+class AccessOptions(Protocol):
+    """What every product's options say of how it is asked."""
+
+    @property
+    def urls(self) -> Urls: ...
+    @property
+    def streams(self) -> tuple[str, ...]: ...
+    @property
+    def depth_levels(self) -> int: ...
+    @property
+    def recv_window_ns(self) -> Duration: ...
+    @property
+    def request_timeout_ns(self) -> Duration: ...
+    @property
+    def connect_timeout_ns(self) -> Duration: ...
+    @property
+    def clock_every_ns(self) -> Duration: ...
+    @property
+    def confirm_limit_ns(self) -> Duration: ...
+    @property
+    def silence_limit_ns(self) -> Duration: ...
+    @property
+    def connection_life_ns(self) -> Duration: ...
+    @property
+    def seed(self) -> int | None: ...
+    @property
+    def backoff_first_ns(self) -> Duration: ...
+    @property
+    def backoff_longest_ns(self) -> Duration: ...
+    @property
+    def backoff_steady_ns(self) -> Duration: ...
+
+
+@frozen
+class Product:
+    """What differs between Binance's products in how they are asked: who tells the time, the limits until the venue has
+    named its own, and what its errors say."""
+
+    server_time: Call
+    limits: tuple[RateLimit, ...]
+    judge: Judge
+
+
+SPOT = Product(calls.server_time(), DEFAULT_LIMITS, judge)
 
 
 @frozen
@@ -45,14 +92,16 @@ class Access:
     def __init__(
         self,
         venue: VenueName,
-        options: BinanceOptions,
+        options: AccessOptions,
         credentials: Credentials,
         throttled_until_ns: int = 0,
         clock: Callable[[], int] = time.time_ns,
+        product: Product = SPOT,
     ) -> None:
+        self._product = product
         self.venue, self.options, self.credentials, self._clock = venue, options, credentials, clock
         self._lock = threading.Lock()
-        self._budget = Budget(DEFAULT_LIMITS, clock(), throttled_until_ns)
+        self._budget = Budget(product.limits, clock(), throttled_until_ns)
         self._offset_ns, self._measured_ns = 0, 0
         self._deliver: Deliver | None = None
         self._waiting: list[Input] = []
@@ -103,7 +152,7 @@ class Access:
     def measure(self, line: HttpLine, lane: Lane = Lane.RECONCILE) -> int | NoResult:
         """Ask what time it is there, and say so; gives the venue's time when it was asked."""
         asked_ns = self.now_ns()
-        result = self._once(line, calls.server_time(), lane)
+        result = self._once(line, self._product.server_time, lane)
         if isinstance(result, NoResult):
             return result
         answered_ns = self.now_ns()
@@ -213,7 +262,7 @@ class Access:
             self.settle(call, None)
             return NoResult(outcome.cause, is_unsent=isinstance(outcome, Unsent))
         self.settle(call, counts_in(outcome.headers))
-        result = result_of(outcome.status, outcome.text)
+        result = result_of(outcome.status, outcome.text, self._product.judge)
         retry_after = outcome.headers.get("Retry-After", "")
         is_told = retry_after.isascii() and retry_after.isdecimal()
         self.notice(result, self.now_ns() + int(retry_after) * SECOND_NS if is_told else None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from attrs import frozen
 
 from adapters.binance import wire
@@ -15,6 +18,9 @@ OK = 200
 
 Order = outbox.SubmitOrder | outbox.CancelOrder | outbox.ReplaceOrder
 
+Judge = Callable[[int, int | None, str], Verdict]
+"""What an HTTP status, a code and a text say of a request; Binance's products differ in their codes."""
+
 _AGAIN = (Verdict.THROTTLED, Verdict.CLOCK, Verdict.LATER)
 """A cancel that was surely not executed for one of these is to be sent again."""
 
@@ -26,6 +32,7 @@ class Result:
     status: int
     text: str
     fault: wire.Fault | None = None
+    judge: Judge = judge
 
     @property
     def is_good(self) -> bool:
@@ -35,7 +42,7 @@ class Result:
     @property
     def verdict(self) -> Verdict:
         """What an answer that is not good says of its request."""
-        return judge(self.status, self.fault.code if self.fault else None, self.reason)
+        return self.judge(self.status, self.fault.code if self.fault else None, self.reason)
 
     @property
     def reason(self) -> str:
@@ -48,14 +55,26 @@ class Result:
         return f"{self.fault.code} {self.fault.msg}" if self.fault else f"HTTP {self.status}"
 
 
-def result_of(status: int, text: str) -> Result:
+def result_of(status: int, text: str, judge: Judge = judge) -> Result:
     """The answer over REST: an error has a JSON body, unless somebody before the venue made it."""
     if status == OK:
-        return Result(status, text)
+        return Result(status, text, judge=judge)
     try:
-        return Result(status, text, wire.decode(text, wire.Fault))
+        return Result(status, text, wire.decode(text, wire.Fault), judge)
     except wire.WireError:
-        return Result(status, text)
+        return Result(status, text, judge=judge)
+
+
+class OrderAnswers(Protocol):
+    """What the answers to a product's orders mean."""
+
+    def read(self, request: Order, result: Result) -> list[Input]:
+        """The reports of one answer."""
+        ...
+
+    def refused(self, request: Order, verdict: Verdict, reason: str, raw: str = "") -> Input:
+        """A request that surely had no effect."""
+        ...
 
 
 class Answers:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from adapters.binance import calls
 from adapters.binance.access import Access, NoResult
-from adapters.binance.answers import Answers, Order
+from adapters.binance.answers import Order, OrderAnswers
 from adapters.binance.calls import Call, Validity
 from adapters.binance.codes import Verdict
-from adapters.binance.translate import Translator
+from adapters.binance.translate import Names, Translator
 from adapters.budget import Lane as Right
 from adapters.lane import Lane
 from engine import outbox
@@ -25,6 +26,24 @@ ORDER_PATIENCE_NS = 200 * MILLISECOND_NS
 """How long an order waits for its turn at most: later it is not what the strategy wanted."""
 
 
+CallOf = Callable[[Order], Call | None]
+"""The call that an order is; None for a change that the venue has no safe word for."""
+
+
+def call_of(translator: Translator, request: Order) -> Call | None:
+    """Spot's: a new order beside executions that may still come would be too large, so that is no call."""
+    symbol = translator.symbol(request.instrument)
+    match request:
+        case outbox.SubmitOrder():
+            return calls.place(request, symbol)
+        case outbox.CancelOrder():
+            return calls.cancel(request, symbol)
+        case outbox.ReplaceOrder():
+            if calls.is_amendment(request) and translator.may_amend(request.instrument):
+                return calls.amend(request, symbol)
+            return None if request.filled else calls.cancel_replace(request, symbol)
+
+
 class Door(Protocol):
     """How an order that may leave does."""
 
@@ -36,8 +55,8 @@ class Door(Protocol):
 class RestDoor:
     """Over REST: the thread waits for the answer, on a session of its own."""
 
-    def __init__(self, access: Access, translator: Translator) -> None:
-        self._access, self._translator, self._answers = access, translator, Answers(translator)
+    def __init__(self, access: Access, names: Names, answers: OrderAnswers) -> None:
+        self._access, self._names, self._answers = access, names, answers
         self._line = access.http_line()
 
     def send(self, request: Order, call: Call, validity: Validity) -> None:
@@ -49,16 +68,18 @@ class RestDoor:
         elif result.is_unsent:
             self._access.tell(self._answers.refused(request, Verdict.LATER, f"not sent: {result.cause}"))
         else:
-            self._access.tell(self._translator.unanswered(request, result.cause))
+            self._access.tell(self._names.unanswered(request, result.cause))
 
 
 class OrderEntry:
     """Two lanes, one of them for cancels; the gate is asked last. Every request has an outcome."""
 
-    def __init__(self, access: Access, translator: Translator, gate: Gate, socket: Door | None) -> None:
+    def __init__(
+        self, access: Access, names: Names, answers: OrderAnswers, call_of: CallOf, gate: Gate, socket: Door | None
+    ) -> None:
         """`socket` is the WS API's door; without it each thread has its own over REST."""
-        self._access, self._translator, self._gate, self._socket = access, translator, gate, socket
-        self._answers = Answers(translator)
+        self._access, self._names, self._answers, self._call_of = access, names, answers, call_of
+        self._gate, self._socket = gate, socket
         orders, cancels = (1, 1) if socket is not None else (ORDER_THREADS, CANCEL_THREADS)
         self._orders: Lane[Order] = Lane(f"{access.venue} orders", self._work, threads=orders)
         self._cancels: Lane[Order] = Lane(f"{access.venue} cancels", self._work, threads=cancels)
@@ -78,14 +99,14 @@ class OrderEntry:
         """Queue it; never blocks."""
         lane = self._cancels if isinstance(request, outbox.CancelOrder) else self._orders
         if not lane.put(request, str(request.order_id)):
-            self._access.tell(self._translator.unanswered(request, "queue full"))
+            self._access.tell(self._names.unanswered(request, "queue full"))
 
     def _work(self, requests: list[Order]) -> None:
         for request in requests:
             self._send(request)
 
     def _send(self, request: Order) -> None:
-        call = self._call(request)
+        call = self._call_of(request)
         if call is None:
             reason = "an order that has executed in part can only be made smaller here"
             self._access.tell(self._answers.refused(request, Verdict.REFUSED, reason))
@@ -96,27 +117,13 @@ class OrderEntry:
             self._access.tell(self._answers.refused(request, Verdict.THROTTLED, reason))
             return
         if isinstance(request, outbox.ReplaceOrder):
-            self._translator.known.replace(request)
+            self._names.known.replace(request)
         validity = self._access.validity(request.expires_ns)
         if validity is None or not self._gate.allows(request):
             self._access.settle(call, None)
-            self._access.tell(self._translator.unanswered(request, "gate closed"))
+            self._access.tell(self._names.unanswered(request, "gate closed"))
             return
         self._door().send(request, call, validity)
-
-    def _call(self, request: Order) -> Call | None:
-        """The call; None for a change that Binance has no safe word for: a new order beside executions that may still
-        come would be too large."""
-        symbol = self._translator.symbol(request.instrument)
-        match request:
-            case outbox.SubmitOrder():
-                return calls.place(request, symbol)
-            case outbox.CancelOrder():
-                return calls.cancel(request, symbol)
-            case outbox.ReplaceOrder():
-                if calls.is_amendment(request) and self._translator.may_amend(request.instrument):
-                    return calls.amend(request, symbol)
-                return None if request.filled else calls.cancel_replace(request, symbol)
 
     def _wait_for_turn(self, request: Order, call: Call) -> int:
         """0 when the call was taken. A cancel waits for as long as it may still leave, an order for a moment."""
@@ -135,5 +142,5 @@ class OrderEntry:
             return self._socket
         thread = threading.get_ident()
         if thread not in self._doors:
-            self._doors[thread] = RestDoor(self._access, self._translator)
+            self._doors[thread] = RestDoor(self._access, self._names, self._answers)
         return self._doors[thread]

@@ -13,7 +13,7 @@ from msgspec import Raw
 from adapters.binance import quotes, wire
 from adapters.binance.access import Access
 from adapters.binance.depth import DepthFlow
-from adapters.binance.translate import Translator
+from adapters.binance.translate import Names
 from adapters.stream import Line, LineDown, SendUnknown
 from engine import inputs
 from engine.inputs import BookSnapshot
@@ -47,13 +47,16 @@ class Feed:
     """Listens to a `Line`, which is set once both exist. `fetch` asks for a symbol's book over REST; the answer comes
     by `take_book`."""
 
-    def __init__(self, access: Access, translator: Translator, fetch: Callable[[str, int], None]) -> None:
-        self._access, self._translator, self._fetch = access, translator, fetch
+    def __init__(
+        self, access: Access, names: Names, fetch: Callable[[str, int], None], kinds: tuple[str, ...] | None = None
+    ) -> None:
+        """`kinds` of market data come on it; all that are configured where none is named."""
+        self._access, self._names, self._fetch = access, names, fetch
         self._lock = threading.RLock()
         self._streams: dict[str, _Stream] = {
-            quotes.stream_name(symbol, kind): _Stream(kind, symbol, translator.name(symbol), DepthFlow())
-            for symbol in translator.symbols
-            for kind in access.options.streams
+            self.stream_name(symbol, kind): _Stream(kind, symbol, names.name(symbol), DepthFlow())
+            for symbol in names.symbols
+            for kind in (access.options.streams if kinds is None else kinds)
         }
         self._began_ns = access.now_ns()
         self._to_send: deque[tuple[int, list[str]]] = deque()
@@ -67,6 +70,14 @@ class Feed:
         """All streams share a connection; frames say whose they are."""
         return f"{self._access.options.urls.stream}/stream"
 
+    def stream_name(self, symbol: str, kind: str) -> str:
+        """As the venue names it."""
+        return quotes.stream_name(symbol, kind)
+
+    def unwrap(self, text: str) -> wire.Combined:
+        """Whose a frame is, and what it holds; raises `WireError`."""
+        return wire.decode(text, wire.Combined)
+
     # --- the line's thread ------------------------------------------------------------------------------------------
 
     def opened(self, session: int) -> None:
@@ -79,7 +90,7 @@ class Feed:
     def received(self, session: int, text: str) -> None:
         """A frame of a stream, or the reply to a request of ours."""
         try:
-            frame = wire.decode(text, wire.Combined)
+            frame = self.unwrap(text)
             if frame.stream is None or not wire.is_there(frame.data):
                 self._replied(session, frame, text)
             elif frame.stream in self._streams:
@@ -88,9 +99,9 @@ class Feed:
             elif frame.stream == "!serverShutdown":
                 self._line().renew()
             else:
-                self._access.tell(self._translator.surprise(text))
+                self._access.tell(self._names.surprise(text))
         except (wire.WireError, ArithmeticError):
-            self._access.tell(self._translator.surprise(text))
+            self._access.tell(self._names.surprise(text))
 
     def lost(self, session: int, cause: str, *, was_serving: bool) -> None:
         """Without another session all of them are missing."""
@@ -108,7 +119,7 @@ class Feed:
                 if '"serverShutdown"' in text:
                     self._line().renew()
                 else:
-                    self._access.tell(self._translator.surprise(text))
+                    self._access.tell(self._names.surprise(text))
                 return
             names = asked[1]
             if frame.code is None and frame.error is None:
@@ -117,7 +128,7 @@ class Feed:
             elif len(names) > 1:
                 self._to_send.extend((session, [name]) for name in names)
             else:
-                self._access.tell(self._translator.surprise(text))
+                self._access.tell(self._names.surprise(text))
                 self._lose(self._streams[names[0]], "refused", is_said=True)
 
     def _confirm(self, session: int, name: str) -> None:
@@ -161,21 +172,25 @@ class Feed:
 
     def _heard(self, session: int, stream: _Stream, data: Raw) -> None:
         now_ns = self._access.now_ns()
-        self._confirm(session, quotes.stream_name(stream.symbol, stream.kind))
+        self._confirm(session, self.stream_name(stream.symbol, stream.kind))
         stream.heard_ns, stream.suspect_ns = now_ns, None
+        self._understand(stream, data, now_ns)
+
+    def _understand(self, stream: _Stream, data: Raw, now_ns: int) -> None:
+        """What came on a stream."""
         match stream.kind:
             case "quotes":
                 self._quote(stream, wire.decode(data, wire.BookTicker), now_ns)
             case "trades":
                 self._trade(stream, wire.decode(data, wire.PublicTrade), now_ns)
             case _:
-                changed = stream.flow.change(
-                    quotes.delta(stream.instrument, wire.decode(data, wire.DepthUpdate), now_ns)
-                )
-                for told in changed:
-                    self._access.tell(told)
-                if stream.flow.needs_snapshot:
-                    self._ask_book(stream)
+                self._change(stream, quotes.delta(stream.instrument, wire.decode(data, wire.DepthUpdate), now_ns))
+
+    def _change(self, stream: _Stream, delta: inputs.BookDelta) -> None:
+        for told in stream.flow.change(delta):
+            self._access.tell(told)
+        if stream.flow.needs_snapshot:
+            self._ask_book(stream)
 
     def _quote(self, stream: _Stream, row: wire.BookTicker, now_ns: int) -> None:
         if stream.last_id is not None and row.update < stream.last_id:
@@ -202,7 +217,7 @@ class Feed:
 
     def take_book(self, symbol: str, row: wire.DepthSnapshot | None) -> None:
         """A book that was asked for; None where the question had no answer."""
-        name = quotes.stream_name(symbol, "depth")
+        name = self.stream_name(symbol, "depth")
         with self._lock:
             stream = self._streams.get(name)
             if stream is None:
@@ -217,7 +232,7 @@ class Feed:
     def take_touch(self, symbol: str, row: wire.DepthSnapshot | None) -> None:
         """The book's first levels, asked for because the quotes are silent: have they missed something?"""
         with self._lock:
-            stream = self._streams.get(quotes.stream_name(symbol, "quotes"))
+            stream = self._streams.get(self.stream_name(symbol, "quotes"))
             if stream is None or row is None or not row.bids or not row.asks:
                 return
             seen = stream.quote
@@ -259,7 +274,7 @@ class Feed:
 
     def _has_moved(self, stream: _Stream) -> bool:
         """Have the quotes of the same symbol changed since it was heard of?"""
-        other = self._streams.get(quotes.stream_name(stream.symbol, "quotes"))
+        other = self._streams.get(self.stream_name(stream.symbol, "quotes"))
         return other is not None and other.quote is not None and other.quote.received_ns > stream.heard_ns + SUSPECT_NS
 
     def _silent(self, stream: _Stream) -> None:

@@ -10,7 +10,7 @@ from adapters.binance import calls, wire
 from adapters.binance.access import Access, NoResult
 from adapters.binance.calls import PAGE_MOST, Call
 from adapters.binance.codes import Verdict
-from adapters.binance.translate import Translator
+from adapters.binance.translate import Names, Translator
 from adapters.budget import Lane
 from adapters.rest import HttpLine
 from engine.values import MILLISECOND_NS, SECOND_NS, VenueOrderId
@@ -43,11 +43,11 @@ class Unreadable(Exception):
         self.cause = cause
 
 
-class History:
+class Asker:
     """For one thread; raises `Unreadable` where a question got no usable answer."""
 
-    def __init__(self, access: Access, translator: Translator, lane: Lane) -> None:
-        self._access, self._translator, self._lane = access, translator, lane
+    def __init__(self, access: Access, names: Names, lane: Lane) -> None:
+        self._access, self._names, self._lane = access, names, lane
         self._line: HttpLine = access.http_line()
 
     def ask(self, call: Call, kind: type[Answer]) -> Answer:
@@ -69,7 +69,7 @@ class History:
         try:
             return wire.decode(result.text, kind)
         except wire.WireError as error:
-            self._access.tell(self._translator.surprise(result.text))
+            self._access.tell(self._names.surprise(result.text))
             raise Unreadable(f"an answer to {call.name} that can't be read: {error}") from None
 
     def venue_time(self) -> int:
@@ -78,6 +78,14 @@ class History:
         if isinstance(found, NoResult):
             raise Unreadable(found.cause)
         return found
+
+
+class History(Asker):
+    """Spot's orders and executions. For one thread; raises `Unreadable` where a question got no usable answer."""
+
+    def __init__(self, access: Access, translator: Translator, lane: Lane) -> None:
+        super().__init__(access, translator, lane)
+        self._translator = translator
 
     def order(self, symbol: str, client_order_id: str | None, venue_order_id: str | None) -> wire.OrderRow | None:
         """One order as it stands; None where the venue does not know it (or not yet)."""

@@ -73,7 +73,7 @@ class Head(TypedDict):
     raw: str
 
 
-class Translator:
+class Names:
     """Knows the venue's name, which instrument each symbol is, and whose the orders are. `redact` cuts secrets out of
     what the venue sent back."""
 
@@ -83,15 +83,6 @@ class Translator:
         self.venue, self.known = venue, KnownIds()
         self._symbols, self._redact = dict(symbols), redact
         self._names = {symbol: name for name, symbol in symbols.items()}
-        self._amendable: frozenset[str] = frozenset()
-
-    def adopt(self, rows: Iterable[wire.SymbolRow]) -> None:
-        """What the venue says of its symbols, as far as it changes how an order is asked for."""
-        self._amendable = frozenset(row.symbol for row in rows if row.amend_allowed)
-
-    def may_amend(self, instrument: InstrumentName) -> bool:
-        """Can an order of it be made smaller in place?"""
-        return self.symbol(instrument) in self._amendable
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -142,6 +133,31 @@ class Translator:
             "venue": self.venue, "instrument": request.instrument, "client_order_id": request.client_order_id or None,
             "venue_order_id": known, "transact_ns": None, "raw": raw,
         }  # fmt: skip
+
+    def head(self, symbol: str, client_id: str | None, order_id: int, at_ms: int | None, raw: str) -> Head:
+        """Names, ids and time of a report."""
+        return {
+            "venue": self.venue,
+            "instrument": self.name(symbol),
+            "client_order_id": ClientOrderId(client_id) if client_id else None,
+            "venue_order_id": VenueOrderId(str(order_id)),
+            "transact_ns": at_ms * MILLISECOND_NS if at_ms is not None else None,
+            "raw": raw,
+        }
+
+
+class Translator(Names):
+    """Spot's events, orders and executions."""
+
+    _amendable: frozenset[str] = frozenset()
+
+    def adopt(self, rows: Iterable[wire.SymbolRow]) -> None:
+        """What the venue says of its symbols, as far as it changes how an order is asked for."""
+        self._amendable = frozenset(row.symbol for row in rows if row.amend_allowed)
+
+    def may_amend(self, instrument: InstrumentName) -> bool:
+        """Can an order of it be made smaller in place?"""
+        return self.symbol(instrument) in self._amendable
 
     # --- events of the account --------------------------------------------------------------------------------------
 
@@ -263,17 +279,6 @@ class Translator:
             for fill in row.fills
             if fill.trade_id != wire.NO_ID
         ]  # fmt: skip
-
-    def head(self, symbol: str, client_id: str | None, order_id: int, at_ms: int | None, raw: str) -> Head:
-        """Names, ids and time of a report."""
-        return {
-            "venue": self.venue,
-            "instrument": self.name(symbol),
-            "client_order_id": ClientOrderId(client_id) if client_id else None,
-            "venue_order_id": VenueOrderId(str(order_id)),
-            "transact_ns": at_ms * MILLISECOND_NS if at_ms is not None else None,
-            "raw": raw,
-        }
 
 
 def _shown(row: Struct) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from random import Random
 from typing import TypeVar
 
 from adapters.backoff import Backoff, BackoffLimits
 from adapters.binance import calls, wire
 from adapters.binance.access import Access, NoResult
+from adapters.binance.answers import Answers
 from adapters.binance.calls import Credentials
 from adapters.binance.codes import Verdict
-from adapters.binance.entry import OrderEntry
+from adapters.binance.entry import OrderEntry, call_of
 from adapters.binance.feed import Feed
 from adapters.binance.hosts import BY_NAME, SPOT
 from adapters.binance.listing import absent_after_ns, describe
@@ -73,6 +75,7 @@ class BinanceVenue:
     """Streams on two lines, orders and cancels in two lanes, questions, snapshots and data in one each."""
 
     def __init__(self, access: Access, translator: Translator) -> None:
+        assert isinstance(access.options, BinanceOptions), "they were asked for"
         self._access, self._translator, self._options = access, translator, access.options
         self._absent_after_ns = absent_after_ns(int(self._options.recv_window_ns), int(self._options.matching_limit_ns))
         self._session, self._feed = Session(access, translator), Feed(access, translator, self._fetch)
@@ -121,7 +124,9 @@ class BinanceVenue:
         """Connect, and stay connected until `close`."""
         self._access.attach(deliver)
         door = self._session if self._options.order_entry == "ws" else None
-        self._entry = OrderEntry(self._access, self._translator, gate, door)
+        self._entry = OrderEntry(
+            self._access, self._translator, Answers(self._translator), partial(call_of, self._translator), gate, door
+        )
         self._entry.start()
         for lane in (self._questions, self._snapshots, self._data):
             lane.start()
