@@ -90,6 +90,10 @@ class LabVenue:
         return evolve(found, adapter="lab", account=account, rights=rights if said.has_rights else None)
 
 
+hear: Callable[[Deliver], None] | None = None
+"""What a test lets every client say once it is connected."""
+
+
 def connect(settings: VenueSettings) -> LabVenue:
     """The client; its keys are read as a real one's are."""
     options = settings.options
@@ -98,7 +102,7 @@ def connect(settings: VenueSettings) -> LabVenue:
         if source is not None:
             source.read(settings.directory)
     inner: Any = connect_simulated(evolve(settings, options=SimulatedOptions()))
-    return LabVenue(inner, options)
+    return LabVenue(inner, options, hear)
 
 
 ADAPTER = Adapter(name="lab", options=LabOptions, connect=connect, environments=(MAINNET, TESTNET, DEMO))
