@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TypeVar
 
 from attrs import evolve, frozen
 
@@ -133,6 +134,7 @@ class RecallOrder:
 
 
 Request = SubmitOrder | CancelOrder | ReplaceOrder | QueryOrder | TakeSnapshot
+Asked = TypeVar("Asked", bound=Request)
 
 
 def requests_for(state: State, recorded: Recorded) -> list[Request]:
@@ -166,6 +168,12 @@ def paired(state: State, requests: list[Request]) -> list[Request]:
             places[request.group] = len(found)
         found.append(request)
     return found
+
+
+def orders_in(request: Asked) -> tuple[Asked | SubmitOrder, ...]:
+    """The requests whose outcomes are told apart: of a list its two orders."""
+    twin = request.twin if isinstance(request, SubmitOrder) else None
+    return (request,) if twin is None else (request, twin)
 
 
 def _takes_lists(state: State, venue: VenueName) -> bool:

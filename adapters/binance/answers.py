@@ -90,8 +90,13 @@ class Answers:
             if not result.is_good:
                 return self._refused(request, result, raw)
             match request:
+                case outbox.SubmitOrder() if request.twin is not None:
+                    return self._listed(request, wire.decode(result.text, wire.ListPlaced), raw)
                 case outbox.SubmitOrder():
                     return self.placed(wire.decode(result.text, wire.OrderRow), raw)
+                case outbox.CancelOrder() if '"orderReports"' in result.text:  # it was one of a list, which is gone
+                    rows = wire.decode(result.text, wire.ListPlaced).order_reports
+                    return [self._canceled(row, raw) for row in rows]
                 case outbox.CancelOrder():
                     return [self._canceled(wire.decode(result.text, wire.OrderRow), raw)]
                 case outbox.ReplaceOrder():
@@ -99,7 +104,7 @@ class Answers:
         except (wire.WireError, ValueError):
             return [
                 self._translator.surprise(result.text),
-                self._translator.unanswered(request, "unreadable answer", raw),
+                *(self._translator.unanswered(order, "unreadable answer", raw) for order in outbox.orders_in(request)),
             ]
 
     def placed(self, row: wire.OrderRow, raw: str) -> list[Input]:
@@ -108,6 +113,15 @@ class Answers:
         if row.status == "REJECTED":
             return [inputs.Rejected(**head, reason=row.expiry_reason)]
         return [inputs.Ack(**head), *self._since(row, head)]
+
+    def _listed(self, request: outbox.SubmitOrder, placed: wire.ListPlaced, raw: str) -> list[Input]:
+        """Both orders of a list; one that the reply does not show is asked about."""
+        rows = {row.client_order_id: row for row in placed.order_reports}
+        told: list[Input] = []
+        for order in outbox.orders_in(request):
+            row = rows.get(order.client_order_id)
+            told += self.placed(row, raw) if row else [self._translator.unanswered(order, "not in the reply", raw)]
+        return told
 
     def _since(self, row: wire.OrderRow, head: Head) -> list[Input]:
         fills = self._translator.fills(row, head)
@@ -174,9 +188,10 @@ class Answers:
             if result.status < 500 and wire.is_there(fault.data):
                 return self._halves(request, wire.decode(fault.data, wire.CancelReplaced), raw)
             return [self._translator.unanswered(request, result.cause, raw)]
+        orders = outbox.orders_in(request)
         if result.verdict is Verdict.UNKNOWN:
-            return [self._translator.unanswered(request, result.cause, raw)]
-        return [self.refused(request, result.verdict, result.reason, raw)]
+            return [self._translator.unanswered(order, result.cause, raw) for order in orders]
+        return [self.refused(order, result.verdict, result.reason, raw) for order in orders]
 
     def refused(self, request: Order, verdict: Verdict, reason: str, raw: str = "") -> Input:
         """A request that surely had no effect."""

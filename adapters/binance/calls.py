@@ -13,10 +13,14 @@ from adapters.binance.signing import Signer, rest_payload, ws_payload
 from adapters.rest import HttpRequest
 from adapters.secret import Secret
 from engine import outbox
-from engine.values import ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId
+from engine.values import ZERO, ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId
 
-CANCEL_SUFFIX, REPLACE_SUFFIX = "-c", "-r"
-"""A cancel names itself after the order it ends: that becomes the order's client id, and is read back from it."""
+CANCEL_SUFFIX, REPLACE_SUFFIX, LIST_SUFFIX = "-c", "-r", "-l"
+"""A cancel names itself after the order it ends: that becomes the order's client id, and is read back from it. A list
+is named after its first order."""
+
+BIPS = Decimal(10_000)
+"""Binance trails by ten-thousandths of the price."""
 
 PAGE_MOST = 1_000
 
@@ -50,8 +54,8 @@ TYPES: dict[OrderType, str] = {
     OrderType.TAKE_PROFIT: "TAKE_PROFIT",
     OrderType.TAKE_PROFIT_LIMIT: "TAKE_PROFIT_LIMIT",
 }
-"""Our order types in Binance's words; a post-only limit order is its LIMIT_MAKER. A trailing stop is not among them:
-Binance's trails by a fraction of the price, ours by a distance."""
+"""Our order types in Binance's words; a post-only limit order is its LIMIT_MAKER. A trailing stop is a STOP_LOSS with a
+trailingDelta: it trails by a part of the price, never by a distance."""
 
 POST_ONLY = "LIMIT_MAKER"
 
@@ -59,17 +63,57 @@ POST_ONLY = "LIMIT_MAKER"
 # --- orders -------------------------------------------------------------------------------------------------------
 
 
-def place(request: outbox.SubmitOrder, symbol: str) -> Call:
-    """A new order; its reply shows what it took at once."""
-    params = {
-        **_terms(
+def place(request: outbox.SubmitOrder, symbol: str) -> Call | None:
+    """A new order; its reply shows what it took at once. None for a trail that is no whole number of BIPS."""
+    if request.twin is not None:
+        return place_list(request, request.twin, symbol)
+    if request.order_type is OrderType.TRAILING_STOP:
+        terms = _trailing(request, symbol)
+        if terms is None:
+            return None
+    else:
+        terms = _terms(
             symbol, request.side, request.order_type, request.time_in_force, request.quantity, request.price,
             request.stop_price, is_post_only=request.post_only,
-        ),
+        )  # fmt: skip
+    params = {
+        **terms,
         "newClientOrderId": request.client_order_id,
         "newOrderRespType": "FULL",
     }  # fmt: skip
     return Call("POST", "/api/v3/order", "order.place", params, weight=1, orders=1)
+
+
+def place_list(request: outbox.SubmitOrder, twin: outbox.SubmitOrder, symbol: str) -> Call:
+    """Two orders of which one ends the other: both are placed, or none. The limit order has to rest: it is placed as a
+    LIMIT_MAKER, above the market for a sell and below it for a buy."""
+    stop, limit = (request, twin) if request.order_type.has_trigger else (twin, request)
+    above, below = (limit, stop) if request.side is Side.SELL else (stop, limit)
+    params: dict[str, str] = {
+        "symbol": symbol, "side": request.side.value.upper(), "quantity": plain(request.quantity),
+        "listClientOrderId": f"{request.client_order_id}{LIST_SUFFIX}", "newOrderRespType": "FULL",
+    }  # fmt: skip
+    for prefix, leg in (("above", above), ("below", below)):
+        terms = _terms(
+            symbol, leg.side, leg.order_type, leg.time_in_force, leg.quantity, leg.price, leg.stop_price,
+            is_post_only=leg is limit,
+        )  # fmt: skip
+        terms["clientOrderId"] = leg.client_order_id
+        for name in ("type", "clientOrderId", "price", "stopPrice", "timeInForce"):
+            if name in terms:
+                params[f"{prefix}{name[0].upper()}{name[1:]}"] = terms[name]
+    return Call("POST", "/api/v3/orderList/oco", "orderList.place.oco", params, weight=1, orders=2)
+
+
+def _trailing(request: outbox.SubmitOrder, symbol: str) -> dict[str, str] | None:
+    """A stop that follows from the market's next trade on."""
+    bips = (request.trail_fraction or ZERO) * BIPS
+    if not bips or bips % 1:
+        return None
+    return {
+        "symbol": symbol, "side": request.side.value.upper(), "type": TYPES[OrderType.STOP],
+        "quantity": plain(request.quantity), "trailingDelta": str(int(bips)),
+    }  # fmt: skip
 
 
 def cancel(request: outbox.CancelOrder, symbol: str) -> Call:

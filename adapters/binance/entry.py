@@ -15,6 +15,7 @@ from adapters.binance.translate import Names, Translator
 from adapters.budget import Lane as Right
 from adapters.lane import Lane
 from engine import outbox
+from engine.outbox import orders_in
 from engine.ports import Gate
 from engine.values import MILLISECOND_NS, SECOND_NS
 
@@ -25,6 +26,12 @@ TURN_NS = 20 * MILLISECOND_NS
 ORDER_PATIENCE_NS = 200 * MILLISECOND_NS
 """How long an order waits for its turn at most: later it is not what the strategy wanted."""
 
+
+NO_CALL: dict[type[Order], str] = {
+    outbox.SubmitOrder: "the trail is no whole number of hundredths of a percent",
+    outbox.ReplaceOrder: "an order that has executed in part can only be made smaller here",
+}
+"""Why a request is no call."""
 
 CallOf = Callable[[Order], Call | None]
 """The call that an order is; None for a change that the venue has no safe word for."""
@@ -65,10 +72,12 @@ class RestDoor:
         if not isinstance(result, NoResult):
             for told in self._answers.read(request, result):
                 self._access.tell(told)
-        elif result.is_unsent:
-            self._access.tell(self._answers.refused(request, Verdict.LATER, f"not sent: {result.cause}"))
         else:
-            self._access.tell(self._names.unanswered(request, result.cause))
+            for order in orders_in(request):
+                if result.is_unsent:
+                    self._access.tell(self._answers.refused(order, Verdict.LATER, f"not sent: {result.cause}"))
+                else:
+                    self._access.tell(self._names.unanswered(order, result.cause))
 
 
 class OrderEntry:
@@ -99,7 +108,7 @@ class OrderEntry:
         """Queue it; never blocks."""
         lane = self._cancels if isinstance(request, outbox.CancelOrder) else self._orders
         if not lane.put(request, str(request.order_id)):
-            self._access.tell(self._names.unanswered(request, "queue full"))
+            self._unanswered(request, "queue full")
 
     def _work(self, requests: list[Order]) -> None:
         for request in requests:
@@ -108,22 +117,29 @@ class OrderEntry:
     def _send(self, request: Order) -> None:
         call = self._call_of(request)
         if call is None:
-            reason = "an order that has executed in part can only be made smaller here"
-            self._access.tell(self._answers.refused(request, Verdict.REFUSED, reason))
+            self._refuse(request, Verdict.REFUSED, NO_CALL[type(request)])
             return
         wait_ns = self._wait_for_turn(request, call)
         if wait_ns:
             reason = f"our rate budget: {wait_ns // MILLISECOND_NS} ms to wait"
-            self._access.tell(self._answers.refused(request, Verdict.THROTTLED, reason))
+            self._refuse(request, Verdict.THROTTLED, reason)
             return
         if isinstance(request, outbox.ReplaceOrder):
             self._names.known.replace(request)
         validity = self._access.validity(request.expires_ns)
         if validity is None or not self._gate.allows(request):
             self._access.settle(call, None)
-            self._access.tell(self._names.unanswered(request, "gate closed"))
+            self._unanswered(request, "gate closed")
             return
         self._door().send(request, call, validity)
+
+    def _refuse(self, request: Order, verdict: Verdict, reason: str) -> None:
+        for order in orders_in(request):
+            self._access.tell(self._answers.refused(order, verdict, reason))
+
+    def _unanswered(self, request: Order, cause: str) -> None:
+        for order in orders_in(request):
+            self._access.tell(self._names.unanswered(order, cause))
 
     def _wait_for_turn(self, request: Order, call: Call) -> int:
         """0 when the call was taken. A cancel waits for as long as it may still leave, an order for a moment."""

@@ -16,6 +16,7 @@ from engine.capabilities import (
     Capabilities,
     ClientIds,
     Source,
+    TrailBy,
     VenueDescription,
 )
 from engine.instrument import Instrument, PriceBands
@@ -73,8 +74,12 @@ def capabilities(rows: Iterable[wire.SymbolRow]) -> Capabilities:
     rows = tuple(rows)
     taken = [set(row.order_types) for row in rows if row.order_types]
     common = set.intersection(*taken) if taken else set(TYPES.values()) | {POST_ONLY}
+    known = {ours for ours in OrderType if TYPES.get(ours) in common}
+    if TYPES[OrderType.STOP] in common and all(row.allow_trailing_stop for row in rows):
+        known.add(OrderType.TRAILING_STOP)
     return Capabilities(
-        order_types=tuple(ours for ours in OrderType if TYPES.get(ours) in common), times_in_force=TIMES_IN_FORCE,
+        order_types=tuple(ours for ours in OrderType if ours in known), times_in_force=TIMES_IN_FORCE,
+        lists=POST_ONLY in common and all(row.oco_allowed for row in rows), trails_by=(TrailBy.FRACTION,),
         post_only=POST_ONLY in common, replace=all(row.cancel_replace_allowed for row in rows),
         client_ids=ClientIds.UNIQUE_OPEN, client_id_length=CLIENT_ID_LENGTH,
         amend=all(row.amend_allowed for row in rows), id_echo=True, resume=False, history_ns=HISTORY_NS,

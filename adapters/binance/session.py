@@ -15,6 +15,7 @@ from adapters.budget import Lane
 from adapters.pending import Pending
 from adapters.stream import Line, LineDown, SendUnknown
 from engine import inputs
+from engine.outbox import orders_in
 from engine.values import MILLISECOND_NS
 
 SUBSCRIBE = Call("", "", "userDataStream.subscribe.signature", {}, weight=2)
@@ -75,11 +76,13 @@ class Session:
 
     def _unsent(self, request: Order, call: Call, cause: str) -> None:
         self._access.settle(call, None)
-        self._access.tell(self._answers.refused(request, Verdict.LATER, f"not sent: {cause}"))
+        for order in orders_in(request):
+            self._access.tell(self._answers.refused(order, Verdict.LATER, f"not sent: {cause}"))
 
     def _unanswered(self, sent: Sent, cause: str) -> None:
         self._access.settle(sent.call, None)
-        self._access.tell(self._translator.unanswered(sent.request, cause))
+        for order in orders_in(sent.request):
+            self._access.tell(self._translator.unanswered(order, cause))
 
     # --- the line's thread ------------------------------------------------------------------------------------------
 

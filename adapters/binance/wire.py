@@ -192,6 +192,13 @@ class AmendedOrder(Camel, frozen=True, kw_only=True):
     status: str = ""
 
 
+class ListPlaced(Camel, frozen=True, kw_only=True):
+    """The reply to a new list: its orders as they stand."""
+
+    order_list_id: int
+    order_reports: tuple[OrderRow, ...] = ()
+
+
 class Amended(Camel, frozen=True, kw_only=True):
     """The reply to an amendment."""
 
