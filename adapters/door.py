@@ -131,10 +131,8 @@ class Door:
     def _serve(self, accepted: socket.socket, address: str) -> None:
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if _wants_upgrade(accepted):
+            if _Handler(accepted, address, self).wants_websocket:
                 self._serve_websocket(accepted)
-            else:
-                _Handler(accepted, address, self)
         except OSError:
             pass  # The client is gone; that is all there is to know.
         finally:
@@ -168,14 +166,14 @@ def _shut(opened: socket.socket) -> None:
 
 
 def _wants_upgrade(accepted: socket.socket) -> bool:
-    """Looks at a request's head without taking it; raises `TimeoutError` where none comes."""
-    until = time.monotonic() + HEAD_SECONDS
-    accepted.settimeout(HEAD_SECONDS)
+    """Looks at the next request's head without taking it; raises `TimeoutError` where none comes."""
+    until = time.monotonic() + IDLE_SECONDS
+    accepted.settimeout(IDLE_SECONDS)
     head = b""
     while b"\r\n\r\n" not in head and len(head) < HEAD_MOST_BYTES:
         seen = accepted.recv(HEAD_MOST_BYTES, socket.MSG_PEEK)
         if not seen or time.monotonic() > until:
-            raise TimeoutError("no request came")
+            raise TimeoutError("no more requests came")
         if seen == head:
             time.sleep(_LOOK_SECONDS)
         head = seen
@@ -187,15 +185,30 @@ def _wants_upgrade(accepted: socket.socket) -> bool:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with keep-alive; its constructor serves the connection to its end."""
+    """HTTP/1.1 with keep-alive; its constructor serves the connection to its end, or until a request `wants_websocket`:
+    that one is left where it is. A client that pipelines its requests is not served."""
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
-    server_version, sys_version = "holdfast", ""
 
     def __init__(self, accepted: socket.socket, address: str, door: Door) -> None:
         self._door = door
+        self.wants_websocket = False
         super().__init__(accepted, (address, 0), door)  # type: ignore[arg-type]  # nothing is asked of the server
+
+    def handle(self) -> None:
+        """One request after the other."""
+        self.close_connection = False
+        while not self.close_connection:
+            self.wants_websocket = _wants_upgrade(self.connection)
+            if self.wants_websocket:
+                return
+            self.connection.settimeout(IDLE_SECONDS)
+            self.handle_one_request()
+
+    def version_string(self) -> str:
+        """What the Server header says."""
+        return "holdfast"
 
     def log_message(self, *args: Any) -> None:
         """Nothing is logged: who asks what is in the ledger."""
