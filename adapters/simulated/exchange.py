@@ -20,7 +20,7 @@ from adapters.simulated.matching import Matching, Rules
 from adapters.simulated.scribe import Scribe
 from adapters.simulated.state import State, fold
 from engine.inputs import Balance, Section, VenuePosition
-from engine.ports import EventLog
+from engine.ports import EventLog, Stored
 from engine.values import SECOND_NS, InstrumentName, Side, divide, exact_arithmetic, plain
 
 CATCH_UP_MOST_NS = 600 * SECOND_NS
@@ -233,6 +233,10 @@ class Exchange:
     def account_as_of(self, until_ns: int, since_ns: int) -> wire.AccountAnswer:
         """The account as it stood at an earlier instant, told as if it were now's: what a lagging replica answers."""
         return account_of(self.state_as_of(until_ns), since_ns, self.now_ns)
+
+    def facts(self, after: int) -> Iterable[Stored]:
+        """What the log holds behind a seq."""
+        return self._log.read(after)
 
     def state_as_of(self, until_ns: int) -> State:
         """What the ledger said at an earlier instant."""

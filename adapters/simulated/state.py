@@ -139,7 +139,8 @@ class State:
     net: dict[str, Decimal] = Factory(dict)
     taken: dict[str, Taken] = Factory(dict)
     trails: dict[VenueOrderId, TrailSet] = Factory(dict)
-    notes: dict[str, str] = Factory(dict)
+    notes: dict[VenueOrderId, str] = Factory(dict)
+    marks: dict[str, str] = Factory(dict)
 
     def find(self, venue_order_id: VenueOrderId | None, client_order_id: ClientOrderId | None) -> Order | None:
         """The order of that id; of several that had a client id in turn, the newest."""
@@ -219,7 +220,7 @@ def apply(state: State, seq: int, at_ns: int, fact: Fact) -> None:
         case TrailSet():
             state.trails[fact.venue_order_id] = fact
         case Noted():
-            state.notes[fact.subject] = fact.text
+            _note(state, fact)
         case OrderRefused():
             state.refused += 1
         case Deposited():
@@ -233,6 +234,17 @@ def apply(state: State, seq: int, at_ns: int, fact: Fact) -> None:
             state.steps += 1
         case ExchangeOpened():
             state.identity = fact.identity
+
+
+def _note(state: State, fact: Noted) -> None:
+    """An order's note lives as long as the order is remembered; of other subjects the oldest are forgotten."""
+    named = VenueOrderId(fact.subject)
+    if named in state.open or named in state.closed:
+        state.notes[named] = fact.text
+        return
+    state.marks[fact.subject] = fact.text
+    if len(state.marks) > CLOSED_MOST:
+        del state.marks[next(iter(state.marks))]
 
 
 def _accept(state: State, seq: int, at_ns: int, fact: OrderAccepted) -> None:

@@ -2,6 +2,7 @@
 
 GET  /holdfast/status     how it goes: symbols, identity, uid, times
 GET  /holdfast/ledger     all orders that are open, all executions, all balances
+GET  /holdfast/facts      ?after=SEQ: the facts behind that one as they are stored, 1,000 at most
 GET  /holdfast/faults     the names of all faults and whether they are set
 PUT  /holdfast/faults     a JSON table, spelled as in the configuration; replaces all faults, counting begins anew
 POST /holdfast/transfer   {"asset": "USDT", "quantity": "-100"}: a deposit, or below zero a withdrawal
@@ -11,6 +12,7 @@ POST /holdfast/step       plays one record of a tape at speed "step"
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 
 from attrs import asdict
@@ -20,12 +22,14 @@ from adapters.binance.server.house import House, NoReply
 from adapters.binance.server.orders import Floor
 from adapters.binance.server.reads import balance_row, uid
 from adapters.binance.server.shapes import eight, ms
+from adapters.binance.server.params import parse_form
 from adapters.door import HttpAnswer, HttpRequest
 from adapters.simulated import wire
 from adapters.simulated.ledger import Deposited
 from engine.values import Asset, exact
 
 PREFIX = "/holdfast/"
+FACTS_MOST = 1_000
 
 
 def control(house: House, request: HttpRequest) -> HttpAnswer:
@@ -38,6 +42,9 @@ def control(house: House, request: HttpRequest) -> HttpAnswer:
                 return HttpAnswer(200, wire.canonical(house.ask(wire.ReadLedger())).encode())
             case "GET", "faults":
                 return _ok(asdict(house.faults, value_serializer=_plain))
+            case "GET", "facts":
+                after = int(parse_form(request.query).get("after", "0"))
+                return _ok(house.ask(Errand(None, lambda floor, _: (_facts(floor, after), []), house.standing)))
             case "PUT", "faults":
                 house.set_faults(_table(request))
                 return _ok({})
@@ -67,6 +74,13 @@ def _status(house: House, floor: Floor) -> dict[str, Any]:
         "seq": state.seq,
         "data": json.loads(wire.canonical(floor.register.exchange.status())),
     }
+
+
+def _facts(floor: Floor, after: int) -> list[dict[str, Any]]:
+    return [
+        {"seq": each.seq, "at_ns": each.at_ns, "kind": each.kind, "body": json.loads(each.body)}
+        for each in islice(floor.register.exchange.facts(after), FACTS_MOST)
+    ]
 
 
 def _transfer(house: House, table: dict[str, Any]) -> HttpAnswer:

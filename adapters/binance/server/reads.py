@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 from zlib import crc32
 
 from attrs import frozen
 
 from adapters.binance.server.orders import Floor, Result
 from adapters.binance.server.refusal import Refused
-from adapters.binance.server.shapes import Json, eight, ms, my_trade, queried
+from adapters.binance.server.shapes import eight, ms, my_trade, queried, trade_id
 from adapters.simulated.options import FeeRates
 from adapters.simulated.state import Order, State
 from adapters.simulated.wire import Executed
@@ -75,14 +75,16 @@ def all_orders(floor: Floor, symbol: str, span: Span) -> Result:
     floor.instrument(symbol)
     span.check()
     lag_ms = floor.faults.history_lag_ns // MILLISECOND_NS
-    rows = [
-        queried(order, terms)
+    found = [
+        (int(order.venue_order_id), order)
         for order in floor.register.orders(symbol)
-        if (terms := floor.register.of(order)).created_ms <= ms(floor.now_ns) - lag_ms
-        and span.has(terms.created_ms)
+        if (at_ms := floor.register.of(order).created_ms) <= ms(floor.now_ns) - lag_ms
+        and span.has(at_ms)
         and (span.from_id is None or int(order.venue_order_id) >= span.from_id)
     ]
-    return _limited(rows, span), []
+    found.sort(key=lambda each: each[0])
+    kept = found[-span.limit :] if span.is_newest else found[: span.limit]
+    return [queried(order, floor.register.of(order)) for _, order in kept], []
 
 
 def my_trades(floor: Floor, symbol: str, order_id: int | None, span: Span) -> Result:
@@ -91,27 +93,25 @@ def my_trades(floor: Floor, symbol: str, order_id: int | None, span: Span) -> Re
     span.check()
     register, state = floor.register, floor.register.state
     until_ns = register.exchange.now_ns - floor.faults.history_lag_ns
-    rows: list[Json] = []
-    for each in _of(state.executions, symbol, order_id):
-        row = my_trade(each, register.of(_order(state, each)))
-        if each.at_ns <= until_ns and span.has(row["time"]) and (span.from_id is None or row["id"] >= span.from_id):
-            rows.append(row)
-    return _limited(rows, span), []
-
-
-def _of(executions: list[Executed], symbol: str, order_id: int | None) -> Iterator[Executed]:
     wanted = None if order_id is None else str(order_id)
-    return (each for each in executions if each.symbol == symbol and wanted in (None, each.venue_order_id))
+    found = (
+        each
+        for each in (reversed(state.executions) if span.is_newest else state.executions)
+        if each.symbol == symbol
+        and wanted in (None, each.venue_order_id)
+        and each.at_ns <= until_ns
+        and span.has(ms(each.at_ns))
+        and (span.from_id is None or trade_id(each) >= span.from_id)
+    )
+    kept = list(islice(found, span.limit))
+    kept.sort(key=trade_id)
+    return [my_trade(each, register.of(_order(state, each))) for each in kept], []
 
 
 def _order(state: State, executed: Executed) -> Order:
     order = state.find(executed.venue_order_id, None)
     assert order is not None, "orders are forgotten after their executions"
     return order
-
-
-def _limited(rows: list[Json], span: Span) -> list[Json]:
-    return rows[-span.limit :] if span.is_newest else rows[: span.limit]
 
 
 def amendments(floor: Floor, symbol: str, order_id: int, from_id: int | None, limit: int) -> Result:

@@ -9,14 +9,18 @@ from functools import lru_cache
 import msgspec
 from attrs import evolve, frozen
 
+from adapters.simulated.admission import OPEN_ORDERS_MOST
 from adapters.simulated.exchange import Exchange
 from adapters.simulated.ledger import Noted
-from adapters.simulated.state import Order, State
+from adapters.simulated.state import CLOSED_MOST, Order, State
 from adapters.simulated.wire import canonical
 from engine.values import ZERO, ClientOrderId, VenueOrderId
 
 LIST = "list:"
 """A note's subject is an order's id, or this and a list's."""
+
+IDS_MOST = 2 * CLOSED_MOST + OPEN_ORDERS_MOST
+"""Client ids that are indexed before those of forgotten orders are sorted out."""
 
 _DECODED_MOST = 20_000
 
@@ -89,15 +93,22 @@ class Register:
         self._last_list = 0
         self._last_execution = 0
         self._queries: dict[VenueOrderId, int] = {}
-        for subject, text in self.state.notes.items():
-            self._index(subject, text)
+        self._index_all()
 
     @property
     def state(self) -> State:
         """The ledger's."""
         return self.exchange.state
 
+    def _index_all(self) -> None:
+        """From what the ledger remembers; what it has forgotten goes."""
+        self._by_id, self._list_by_id, self._queries = {}, {}, {}
+        for subject, text in (*self.state.notes.items(), *self.state.marks.items()):
+            self._index(subject, text)
+
     def _index(self, subject: str, text: str) -> None:
+        if len(self._by_id) > IDS_MOST:
+            self._index_all()
         if subject.startswith(LIST):
             found = _list(text)
             self._list_by_id[found.client_id] = found.list_id
@@ -135,11 +146,10 @@ class Register:
         return self.state.find(None, ClientOrderId(client_id)) if finds_old_ids else None
 
     def orders(self, symbol: str | None) -> Iterator[Order]:
-        """All that are remembered, of one symbol or of all, by id."""
-        every = {**self.state.closed, **self.state.open}
-        for venue_order_id in sorted(every, key=int):
-            if symbol is None or every[venue_order_id].accepted.symbol == symbol:
-                yield every[venue_order_id]
+        """All that are remembered, of one symbol or of all, in no order."""
+        for order in (*self.state.closed.values(), *self.state.open.values()):
+            if symbol in (None, order.accepted.symbol):
+                yield order
 
     def rename(self, order: Order, new_id: str) -> Terms:
         """A cancel gives the order its own id."""
@@ -173,12 +183,12 @@ class Register:
     def list_of(self, list_id: int | None, client_id: str | None) -> ListTerms | None:
         """By its id, or else by the client's."""
         wanted = self._list_by_id.get(client_id or "") if list_id is None else list_id
-        text = self.state.notes.get(f"{LIST}{wanted}")
+        text = self.state.marks.get(f"{LIST}{wanted}")
         return None if text is None else _list(text)
 
     def lists(self) -> list[ListTerms]:
         """All lists, by id."""
-        return [_list(text) for subject, text in self.state.notes.items() if subject.startswith(LIST)]
+        return [_list(text) for subject, text in self.state.marks.items() if subject.startswith(LIST)]
 
     def legs(self, terms: ListTerms) -> list[Order]:
         """The orders of a list that were placed."""

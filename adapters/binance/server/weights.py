@@ -64,7 +64,7 @@ class Weights:
         self._lock = threading.Lock()
         self._addresses: dict[str, _Address] = {}
         self._orders = {TEN_SECONDS_NS: _Bucket(TEN_SECONDS_NS), DAY_NS: _Bucket(DAY_NS)}
-        self._throttled_until_ns = 0
+        self._throttled_until_ns = self._banned_until_ns = 0
 
     def throttle(self, until_ns: int) -> None:
         """Everyone gets 429 until then."""
@@ -75,8 +75,6 @@ class Weights:
         with self._lock:
             self._addresses.clear()
             self._banned_until_ns = until_ns
-
-    _banned_until_ns = 0
 
     def charge(self, address: str, weight: int) -> None:
         """Count a request; raises `Refused` with 429 or 418 where it is too much."""

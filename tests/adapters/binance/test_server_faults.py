@@ -295,3 +295,12 @@ def test_the_command_serves_an_exchange_that_survives_kill_9(
     again.session.close()
     process[-1].send_signal(signal.SIGTERM)
     assert process[-1].wait(timeout=10) == 0
+
+
+def test_the_ledger_tells_its_facts_page_by_page(local: Local) -> None:
+    local.market("BUY", "0.001")
+    facts = local.get("/holdfast/facts")
+    assert [fact["seq"] for fact in facts] == list(range(1, len(facts) + 1))
+    assert facts[0]["kind"] == "ExchangeOpened"
+    last = local.get("/holdfast/facts", after=facts[-1]["seq"] - 1)
+    assert [fact["seq"] for fact in last] == [facts[-1]["seq"]]
