@@ -74,7 +74,8 @@ class KeySource:
             return f"the credential {self.credential}"
         named = self.file if self.file is not None else self.keyring
         what = "the file" if self.file is not None else "the keyring's"
-        return f"{what} that is named there" if _is_like_a_key(str(named)) else f"{what} {named}"
+        is_told = not any(map(_is_like_a_key, (str(named), *str(named).split("/"))))
+        return f"{what} {named}" if is_told else f"{what} that is named there"
 
     def read(self, directory: str | Path) -> Secret:
         """The key, known to the redactor from now on; `directory` is the configuration's. Raises `KeyMissing`."""

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 import threading
+from base64 import b64encode
 from string import ascii_letters, digits
+from typing import NamedTuple
 
 from adapters.secret import MASK, Secret
 
@@ -49,13 +51,28 @@ _BY_NAME = (
 )
 
 
+class _Part(NamedTuple):
+    """A text that is looked for; where its anchor is not, it is not there in any form."""
+
+    text: str
+    anchor: str
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def of(cls, text: str) -> _Part:
+        return cls(text, _anchor(text), re.compile(_anyhow(text)))
+
+    def longest_first(self) -> tuple[int, str]:
+        return -len(self.text), self.text
+
+
 class Redactor:
     """What is secret, as one pattern. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: set[str] = set()
-        self._patterns: tuple[tuple[str, re.Pattern[str]], ...] = ()
+        self._parts: tuple[_Part, ...] = ()
 
     def learn(self, secret: Secret) -> None:
         """Look for this one from now on. Raises `ValueError` for one too short to be told from other words."""
@@ -68,22 +85,20 @@ class Redactor:
             if len(self._known) >= KNOWN_MOST:
                 raise ValueError(f"more than {KNOWN_MOST} secrets in one process")
             self._known.add(value)
-            parts = {part for known in self._known for part in (known, *_lines(known))}
-            self._patterns = tuple(
-                (_anchor(part), re.compile(_anyhow(part))) for part in sorted(parts, key=_longest_first)
-            )
+            new = [_Part.of(text) for text in {value, *_lines(value), *_encoded(value)}]
+            self._parts = tuple(sorted((*self._parts, *new), key=_Part.longest_first))
 
     def forget(self) -> None:
         """Know none any more."""
         with self._lock:
             self._known.clear()
-            self._patterns = ()
+            self._parts = ()
 
     def redact(self, text: str) -> str:
         """The text without what is secret."""
-        for anchor, pattern in self._patterns:
-            if anchor in text:
-                text = pattern.sub(MASK, text)
+        for part in self._parts:
+            if part.anchor in text:
+                text = part.pattern.sub(MASK, text)
         lower = text.lower()
         if any(hint in lower for hint in _HINTS):
             for pattern in _BY_NAME:
@@ -113,8 +128,16 @@ def _lines(value: str) -> list[str]:
     return [line for line in lines if len(line) >= LINE_LEAST] if len(lines) > 1 else []
 
 
-def _longest_first(part: str) -> tuple[int, str]:
-    return -len(part), part
+def _encoded(value: str) -> list[str]:
+    """In hexadecimal, and in base64 wherever in an encoded text it may begin, without the ends that others share."""
+    held = value.encode()
+    found = [held.hex(), held.hex().upper()]
+    for shift, shared in ((0, 0), (1, 2), (2, 3)):
+        whole = b64encode(bytes(shift) + held).decode().rstrip("=")
+        is_even = (shift + len(held)) % 3 == 0
+        part = whole[shared : None if is_even else -1]
+        found += [part, part.replace("+", "-").replace("/", "_")]
+    return found
 
 
 def _anchor(value: str) -> str:

@@ -7,6 +7,7 @@ import copy
 import html
 import json
 import pickle
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -79,6 +80,10 @@ WRITTEN: dict[str, Callable[[str], str]] = {
     "in a path": quote,
     "in a query": lambda value: quote(value, safe=""),
     "in a form": quote_plus,
+    "in hexadecimal": lambda value: value.encode().hex(),
+    "in base64": lambda value: b64encode(value.encode()).decode(),
+    "in base64, behind another": lambda value: b64encode(f"k:{value}".encode()).decode(),
+    "in base64 for URLs": lambda value: urlsafe_b64encode(f"ke{value}".encode()).decode(),
     "in lower case escapes": lambda value: quote(value, safe="").replace("%2B", "%2b").replace("%2F", "%2f"),
     "escaped twice": lambda value: quote(quote(value, safe=""), safe=""),
     "in JSON": json.dumps,

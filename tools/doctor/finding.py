@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
+
+from adapters.redaction import redact
 
 
 class Verdict(StrEnum):
@@ -20,10 +22,11 @@ class Verdict(StrEnum):
 
 @frozen(kw_only=True)
 class Finding:
-    """One thing that was looked at. `hint` says what to do; `code` is the exit code of a fault."""
+    """One thing that was looked at, in words without secrets: what venues say is among them. `hint` says what to do;
+    `code` is the exit code of a fault."""
 
     what: str
-    words: str
+    words: str = field(converter=redact)
     verdict: Verdict = Verdict.OK
     hint: str = ""
     code: int = 0
