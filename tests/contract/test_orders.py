@@ -68,7 +68,7 @@ def test_fill_crossing_cancel(begin: Begin, served: Served) -> None:
     assert trading.order(crossed).pending_cancel is Pending.NONE
     served.set_faults({})
     trading.disconnect()
-    for order_id in trading.state.open_ids:
+    for order_id in list(trading.state.open_ids):
         trading.cancel_order(order_id)
     assert_at_rest(trading, served)
 

@@ -16,7 +16,7 @@ from attrs import Factory, define, evolve
 
 from adapters.simulated.state import State as ExchangeState
 from engine.inputs import Action, OperatorCommand, Scope
-from engine.order import DENIED, FILLED, NEW, UNSETTLED_SET, Order, OrderStatus
+from engine.order import FILLED, NEW, UNSETTLED_SET, Order, OrderStatus
 from engine.outbox import Request, SubmitOrder
 from engine.ports import Venue
 from engine.settings import Reconcile, Settings
@@ -36,7 +36,7 @@ LIMIT_NS = 30 * SECOND_NS
 
 ANSWER_WITHIN_NS = 15 * SECOND_NS
 FAR_PERMILLE = -20
-RESTS_MOST = 10
+RESTS_MOST = 30
 CROSSING_PERMILLE = 5
 
 
@@ -130,25 +130,19 @@ class Trading(VenueTrial):
             self.venue.release(again)
 
     def rest_until_executed(self, ledger: Callable[[], ExchangeState]) -> OrderId:
-        """Rest on both sides of the market until the exchange has executed an order whole, by its own books; gives that
-        one. What crosses the other side is denied, and then the other one has executed."""
+        """Rest at the bid until the exchange has executed such an order whole, by its own books; gives that one. One
+        that trades at once is no use."""
         resting: dict[str, OrderId] = {}
-        found: list[OrderId] = []
-
-        def is_executed() -> bool:
+        for _ in range(RESTS_MOST):
+            order_id = self.rest(away=0)
+            if self.until(order_id, NEW, FILLED) is NEW:
+                resting[str(self.order(order_id).client_order_id)] = order_id
+            self.run("200ms")
             closed = [str(each.accepted.client_order_id) for each in ledger().closed.values()]
-            found[:] = [resting[name] for name in closed if name in resting]
-            return bool(found)
-
-        for _ in range(RESTS_MOST):  # one that trades at once, before it could rest, is no use
-            for side in (Side.BUY, Side.SELL):
-                order_id = self.rest(side, away=0)
-                if self.until(order_id, NEW, DENIED, FILLED) is NEW:
-                    resting[str(self.order(order_id).client_order_id)] = order_id
-            if resting:
-                break
-        self.wait(is_executed, "the exchange to execute one of them")
-        return found[0]
+            found = [resting[name] for name in closed if name in resting]
+            if found:
+                return found[0]
+        raise Violation([f"S1: the market has executed none of {len(resting)} orders; {self.told_orders()}"])
 
     def resume(self, scope: Scope, subject: str) -> None:
         """An operator says that it may go on."""
