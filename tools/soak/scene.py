@@ -10,13 +10,16 @@ from typing import Any
 from attrs import Factory, frozen
 
 from engine.values import VenueName
-from tools.proof.processes.exchanges import EXCHANGES
+from tools.proof.processes.exchanges import EXCHANGES, QUICK
 from tools.proof.processes.ground import toml
 from tools.soak.market import write_tape
 
 ADAPTER, VENUE = "binance", VenueName("binance")
 SYMBOLS = {"BTC-USDT": "BTCUSDT", "ETH-USDT": "ETHUSDT"}
 QUANTITIES = {"BTC-USDT": "0.002", "ETH-USDT": "0.04"}
+TICKS_AWAY = {"BTC-USDT": 1_200, "ETH-USDT": 70}
+"""How far the quoter stays from the middle: what the market moves in some seconds of its own."""
+
 SETTLING_SECONDS = 150
 """Of the machine's own time: the market goes on for so long while the end is being settled."""
 
@@ -153,7 +156,7 @@ def _document(plan: Plan, port: int) -> dict[str, Any]:
     return {
         "mode": "paper",
         "journal": "run",
-        "venues": {VENUE: {"adapter": ADAPTER, **reach, "seed": plan.seed, "request_timeout": "2s"}},
+        "venues": {VENUE: {"adapter": ADAPTER, **QUICK, **reach, "seed": plan.seed}},
         "instruments": _instruments(),
         "strategies": {**_reference_strategies(), **plan.strategies},
         "orders": {"closed_kept_most": CLOSED_KEPT, "stop_limit": "10s"},
@@ -170,7 +173,7 @@ def _reference_strategies() -> dict[str, dict[str, Any]]:
     chosen: dict[str, dict[str, Any]] = {
         "quoter": {
             "class": "engine.strategies.two_sided_quoter:TwoSidedQuoter",
-            "params": {"ticks": 100, "requote": 400, "max_inventory": "1", "short": True},
+            "params": {"short": True},
         },
         "cross": {"class": "engine.strategies.sma_cross:SmaCross", "bars": "1s", "params": {"fast": 3, "slow": 9}},
         "rsi": {
@@ -187,7 +190,8 @@ def _reference_strategies() -> dict[str, dict[str, Any]]:
         for instrument, quantity in QUANTITIES.items():
             params = {**table["params"], "quantity": quantity}
             if name == "quoter":
-                params |= {"max_inventory": str(5 * Decimal(quantity))}
+                distance = TICKS_AWAY[instrument]
+                params |= {"ticks": distance, "requote": distance, "max_inventory": str(5 * Decimal(quantity))}
             base = instrument[:3].lower()
             own = {**table, "instruments": [instrument], "params": params, "tag": name[:4] + base, **asked}
             found[f"{name}_{base}"] = own

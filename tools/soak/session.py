@@ -13,7 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from engine.codec import decode
+from engine.fold import apply
 from engine.ports import VenueUnreachable
+from engine.state import State
+from engine.values import exact_arithmetic
+from journal.journal import Reader
 from tools.control import ControlRefused, EngineSilent
 from tools.control import order as command
 from tools.proof.processes.exchanges import EXCHANGES, LOCAL_KEYS, port_in
@@ -25,9 +30,6 @@ START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 SETTLE_SECONDS = 60.0
 POLL_SECONDS = 0.05
-CALM_LOOKS = 3
-"""So many looks in a row must show an engine that trades, with nothing waiting."""
-
 TRIES = 5
 
 COMMAND = (sys.executable, "-P", "-c", "from tools.cli import main; main()")
@@ -97,9 +99,7 @@ class Session:
         except (EngineSilent, ControlRefused):
             return ""
 
-    def _wait(
-        self, holds: Callable[[], bool], process: subprocess.Popen[bytes], what: str, seconds: float
-    ) -> None:
+    def _wait(self, holds: Callable[[], bool], process: subprocess.Popen[bytes], what: str, seconds: float) -> None:
         end = time.monotonic() + seconds
         while not holds():
             if process.poll() is not None:
@@ -179,13 +179,18 @@ class Session:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Without faults until all is calm; then nothing new is wanted."""
+        """Without faults until it trades and nothing is in doubt any more."""
         self._set_faults({})
-        end, calm = time.monotonic() + SETTLE_SECONDS, 0
-        while calm < CALM_LOOKS and time.monotonic() < end:
+        end, state = time.monotonic() + SETTLE_SECONDS, State()
+        while time.monotonic() < end:
             time.sleep(SAMPLE_SECONDS)
             self._look()
-            calm = calm + 1 if self.samples[-1].state == "trading" else 0
+            with Reader(self.scene.journal) as reader, exact_arithmetic():
+                for entry in reader.read(state.seq):
+                    apply(state, decode(entry))
+            is_doubtful = any(order.is_in_doubt for order in state.open_orders())
+            if self.samples[-1].state == "trading" and not is_doubtful:
+                return
 
     def _stop(self) -> None:
         """Paused, until what was on its way has come; then a clean stop of the engine, and of the exchange."""

@@ -1,0 +1,225 @@
+"""What a soak has shown: the books against the ledger, memory's slope, drift, and the figures beside them. Pure but for
+the reading of journal and ledger."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from attrs import Factory, define, frozen
+
+from journal.entry import Entry
+from journal.journal import Reader
+from tools.checker import examine
+from tools.exported import rows_of
+from tools.proof.processes.books import (
+    books_of,
+    fold_rows,
+    ledger_faults,
+    pause_faults,
+    read_rows,
+    replay_faults,
+    row_faults,
+)
+from tools.proof.processes.exchanges import EXCHANGES
+from tools.soak.sample import Sample
+from tools.soak.scene import ADAPTER, VENUE, Plan, Scene
+
+GROWTH_MOST_MB_PER_HOUR = 8.0
+"""Resident memory may grow by so much in an hour of the machine's clock …"""
+
+SETTLING_MB = 4.0
+"""… beside so much once: allocators and caches take their time."""
+
+LEDGER_KB_PER_EXECUTION = 3.0
+"""The exchange remembers every execution of the account, as it must; so much of its growth is that."""
+
+LAG_MOST_MS = 100.0
+"""The median of how far the exchange's clock may lie behind the machine's: beyond it the tape was too fast for it."""
+
+PROBLEMS_MOST = 20
+DRIFT = "position_drift"
+KINDS = {
+    "orders requested": "SubmitRequested", "orders accepted": "OrderAccepted", "orders canceled": "OrderCanceled",
+    "orders rejected": "OrderRejected", "fills": "FillBooked", "denied (counted once in a while)": "OrderDenied",
+    "outcomes unknown": "OutcomeUnknown", "proven absent": "OrderVoided", "lines lost": "VenueLost",
+    "streams lost": "StreamLost", "throttled": "VenueThrottled", "comparisons with the venue": "Reconciled",
+    "anomalies": "AnomalyRecorded",
+}  # fmt: skip
+
+
+@frozen
+class Slope:
+    """A straight line through memory over the second half of a run: of one process, over so long."""
+
+    mb_per_hour: float
+    hours: float
+
+    @property
+    def grown_mb(self) -> float:
+        """What it rises in that time."""
+        return self.mb_per_hour * self.hours
+
+
+@define
+class Verdict:
+    """`figures` are lines of the table; nothing may be in `problems`."""
+
+    figures: list[tuple[str, str]] = Factory(list)
+    problems: list[str] = Factory(list)
+
+    def as_document(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"ok": not self.problems, "figures": dict(self.figures), "problems": self.problems}
+
+
+def judge(plan: Plan, scene: Scene, samples: Sequence[Sample], exit_code: int | None, restarts: int) -> Verdict:
+    """Everything that was seen, and what is wrong with it."""
+    rows, faults = read_rows(scene.journal)
+    ledger, their_faults = read_rows(scene.books / "exchange", "ledger")
+    found = Verdict()
+    found.problems += [*faults, *their_faults]
+    if exit_code != 0:
+        found.problems.append(f"S1: the engine ended with {exit_code} instead of 0")
+    _tell_course(found, plan, samples, restarts)
+    _tell_events(found, rows)
+    found.problems += _book_problems(scene, rows, ledger)
+    found.problems += [f"drift: seq {row.seq} {row.body[:200]}" for row in rows if _is_drift(row)]
+    _judge_memory(found, samples)
+    found.problems = found.problems[:PROBLEMS_MOST]
+    return found
+
+
+# --- the course ---------------------------------------------------------------------------------------------------
+
+
+def _tell_course(found: Verdict, plan: Plan, samples: Sequence[Sample], restarts: int) -> None:
+    last = samples[-1]
+    lags = [each.lag_ns / 1e6 for each in samples if each.lag_ns is not None]
+    found.figures += [
+        ("virtual hours of market", f"{plan.hours:g} at {plan.speed}x"),
+        ("by the machine's clock", f"{last.seconds:,.0f} s, {len(samples):,} samples"),
+        ("records of the market played", f"{last.records or 0:,}"),
+        ("engine restarts (kill -9)", f"{restarts}"),
+        ("exchange's clock behind, p50 / most", f"{median(lags):.1f} / {max(lags):.1f} ms"),
+        ("state `trading`", f"{_part(samples):.1%} of samples"),
+        ("inbox depth, p50 / p99 / most", _spread(each.inbox_depth for each in samples)),
+        ("open orders, p50 / p99 / most", _spread(each.open_orders for each in samples)),
+        ("threads, engine / exchange at the end", f"{last.engine_threads} / {last.exchange_threads}"),
+        ("open files, engine / exchange at the end", f"{last.engine_files} / {last.exchange_files}"),
+        ("journal / ledger at the end", f"{last.journal_bytes / 1e6:.1f} / {last.ledger_bytes / 1e6:.1f} MB"),
+    ]
+    if median(lags) > LAG_MOST_MS:
+        found.problems.append(
+            f"pace: the exchange lay {median(lags):.0f} ms behind in the median: the tape was too fast"
+        )
+    found.problems += [*_rising(samples, "engine_threads"), *_rising(samples, "engine_files")]
+    found.problems += [*_rising(samples, "exchange_threads"), *_rising(samples, "exchange_files")]
+
+
+def _part(samples: Sequence[Sample]) -> float:
+    return fmean(each.state == "trading" for each in samples)
+
+
+def _spread(figures: Iterable[int | None]) -> str:
+    told = sorted(figure for figure in figures if figure is not None)
+    return f"{told[len(told) // 2]} / {told[len(told) * 99 // 100]} / {told[-1]}" if told else "nobody told"
+
+
+COUNT_SLACK = 4
+"""Threads and files may be so many more at the end than in the middle: connections come and go."""
+
+
+def _rising(samples: Sequence[Sample], name: str) -> Iterator[str]:
+    """Threads and files that only become more: the least of the last quarter against the most of the third one."""
+    counts = [getattr(each, name) for each in second_half(samples) if getattr(each, name) is not None]
+    middle = len(counts) // 2
+    if middle and min(counts[middle:]) > max(counts[:middle]) + COUNT_SLACK:
+        yield f"leak: {name.replace('_', ' ')} went from {max(counts[:middle])} to {min(counts[middle:])} and stay"
+
+
+def _tell_events(found: Verdict, rows: Sequence[Entry]) -> None:
+    counts = Counter(row.kind for row in rows)
+    found.figures.append(("events in the journal", f"{len(rows):,}"))
+    found.figures += [(what, f"{counts[kind]:,}") for what, kind in KINDS.items()]
+    pauses = Counter(json.loads(row.body)["reason"] for row in rows if row.kind == "TradingPaused")
+    found.figures.append(("pauses", ", ".join(f"{reason} {count}" for reason, count in sorted(pauses.items()))))
+
+
+def _is_drift(row: Entry) -> bool:
+    return row.kind == "TradingPaused" and json.loads(row.body)["reason"] == DRIFT
+
+
+# --- the books ----------------------------------------------------------------------------------------------------
+
+
+def _book_problems(scene: Scene, rows: Sequence[Entry], ledger: Sequence[Entry]) -> Iterator[str]:
+    """By two pairs of eyes: the engine's fold and the checker that shares no code with it."""
+    state = fold_rows(rows)
+    books = books_of(VENUE, rows, state, ledger, EXCHANGES[ADAPTER].exec_name)
+    if len(books.facts) != len(ledger):
+        yield f"O3: the engine has not learnt of the ledger's last {len(ledger) - len(books.facts)} facts"
+    yield from row_faults(rows, ())
+    yield from pause_faults(rows)
+    yield from replay_faults(rows, state, scene.journal)
+    yield from ledger_faults(books)
+    names = _journal_id(scene.journal, "journal"), _journal_id(scene.books / "exchange", "ledger")
+    checked = examine(rows_of(rows, names[0]), rows_of(ledger, names[1]))
+    yield from (f"checker: {problem}" for problem in checked.problems)
+    yield from (f"checker could not judge: {note}" for note in checked.notes)
+
+
+def _journal_id(directory: Any, name: str) -> str:
+    with Reader(directory, name) as reader:
+        return reader.journal_id
+
+
+# --- memory -------------------------------------------------------------------------------------------------------
+
+
+def second_half(samples: Sequence[Sample]) -> Sequence[Sample]:
+    """The samples of the second half, of the engine's last process alone."""
+    half = samples[-1].seconds / 2
+    return [each for each in samples if each.seconds >= half and each.engine_pid == samples[-1].engine_pid]
+
+
+def slope_of(points: Sequence[tuple[float, int]]) -> Slope:
+    """The line of least squares through (seconds, bytes).
+
+    >>> slope_of([(0, 10_000_000), (1800, 11_000_000), (3600, 12_000_000)])
+    Slope(mb_per_hour=2.0, hours=1.0)
+    """
+    seconds, sizes = [at for at, _ in points], [size for _, size in points]
+    middle, mean = fmean(seconds), fmean(sizes)
+    width = sum((at - middle) ** 2 for at in seconds)
+    rise = sum((at - middle) * (size - mean) for at, size in points) / width if width else 0.0
+    return Slope(rise * 3_600 / 1e6, (seconds[-1] - seconds[0]) / 3_600)
+
+
+def _judge_memory(found: Verdict, samples: Sequence[Sample]) -> None:
+    half = second_half(samples)
+    executed = (half[-1].executions or 0) - (half[0].executions or 0) if half else 0
+    for name, kept_mb in (("engine", 0.0), ("exchange", executed * LEDGER_KB_PER_EXECUTION / 1e3)):
+        points = [(each.seconds, getattr(each, f"{name}_rss")) for each in half]
+        points = [(at, size) for at, size in points if size is not None]
+        if len(points) < 2:
+            found.problems.append(f"memory: too few samples of the {name} in the second half")
+            continue
+        slope = slope_of(points)
+        most_mb = SETTLING_MB + GROWTH_MOST_MB_PER_HOUR * slope.hours + kept_mb
+        found.figures += [
+            (f"memory of the {name}, first / last", f"{_first(samples, name):.1f} / {points[-1][1] / 1e6:.1f} MB"),
+            ("its slope in the second half", f"{slope.mb_per_hour:+.2f} MB/h: {slope.grown_mb:+.2f} MB in it, "
+             f"at most {most_mb:.1f} MB"),
+        ]  # fmt: skip
+        if slope.grown_mb > most_mb:
+            found.problems.append(
+                f"leak: the {name} grew by {slope.grown_mb:.1f} MB in the second half, at most {most_mb:.1f} MB is flat"
+            )
+
+
+def _first(samples: Sequence[Sample], name: str) -> float:
+    return next((size / 1e6 for each in samples if (size := getattr(each, f"{name}_rss")) is not None), 0.0)
