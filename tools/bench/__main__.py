@@ -19,6 +19,7 @@ from tools.bench.replay import measure_replay
 from tools.bench.sheet import Scale, Sheet
 from tools.bench.start import measure_start
 from tools.bench.transition import measure_transition
+from tools.bench.wire import measure_wire
 
 PLAIN_WIDTH = 120
 
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "group": Benchmark(measure_group, on_disk=True),
     "replay": Benchmark(measure_replay, on_disk=True),
     "start": Benchmark(measure_start, on_disk=True),
+    "wire": Benchmark(measure_wire, on_disk=True),
     "memory": Benchmark(measure_memory, on_disk=False),
     "transition": Benchmark(measure_transition, on_disk=False),
     "backtest": Benchmark(measure_backtest, on_disk=False),

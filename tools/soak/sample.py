@@ -74,7 +74,7 @@ def exchange_status(port: int) -> dict[str, Any]:
 
 
 def transfer(port: int, asset: str, quantity: str) -> None:
-    """A deposit, or below zero a withdrawal; raises what `exchange_status` raises, and `ValueError` if it is refused."""
+    """A deposit, or below zero a withdrawal; raises `ValueError` if it is refused, else as `exchange_status`."""
     line = HTTPConnection(HOST, port, timeout=ASK_SECONDS)
     try:
         line.request("POST", "/holdfast/transfer", json.dumps({"asset": asset, "quantity": quantity}))

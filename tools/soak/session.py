@@ -145,7 +145,8 @@ class Session:
         self._tell(f"{self._passed():7.1f} s  faults {table or 'none'}")
         for left in reversed(range(TRIES)):
             try:
-                return EXCHANGES[ADAPTER].set_faults(self._port, table)
+                EXCHANGES[ADAPTER].set_faults(self._port, table)
+                break
             except VenueUnreachable as error:
                 if not left:
                     raise SoakFailed(f"the exchange takes no faults: {error}") from error
