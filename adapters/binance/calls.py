@@ -63,14 +63,18 @@ POST_ONLY = "LIMIT_MAKER"
 # --- orders -------------------------------------------------------------------------------------------------------
 
 
-def place(request: outbox.SubmitOrder, symbol: str) -> Call | None:
-    """A new order; its reply shows what it took at once. None for a trail that is no whole number of BIPS."""
+def is_sayable(request: outbox.SubmitOrder) -> bool:
+    """Has Binance a word for it? A trail is a whole number of BIPS, and at least one."""
+    bips = (request.trail_fraction or ZERO) * BIPS
+    return request.order_type is not OrderType.TRAILING_STOP or (bips > 0 and not bips % 1)
+
+
+def place(request: outbox.SubmitOrder, symbol: str) -> Call:
+    """A new order, or two as a list; its reply shows what it took at once."""
     if request.twin is not None:
         return place_list(request, request.twin, symbol)
     if request.order_type is OrderType.TRAILING_STOP:
         terms = _trailing(request, symbol)
-        if terms is None:
-            return None
     else:
         terms = _terms(
             symbol, request.side, request.order_type, request.time_in_force, request.quantity, request.price,
@@ -105,11 +109,9 @@ def place_list(request: outbox.SubmitOrder, twin: outbox.SubmitOrder, symbol: st
     return Call("POST", "/api/v3/orderList/oco", "orderList.place.oco", params, weight=1, orders=2)
 
 
-def _trailing(request: outbox.SubmitOrder, symbol: str) -> dict[str, str] | None:
+def _trailing(request: outbox.SubmitOrder, symbol: str) -> dict[str, str]:
     """A stop that follows from the market's next trade on."""
     bips = (request.trail_fraction or ZERO) * BIPS
-    if not bips or bips % 1:
-        return None
     return {
         "symbol": symbol, "side": request.side.value.upper(), "type": TYPES[OrderType.STOP],
         "quantity": plain(request.quantity), "trailingDelta": str(int(bips)),

@@ -42,7 +42,7 @@ def call_of(translator: Translator, request: Order) -> Call | None:
     symbol = translator.symbol(request.instrument)
     match request:
         case outbox.SubmitOrder():
-            return calls.place(request, symbol)
+            return calls.place(request, symbol) if calls.is_sayable(request) else None
         case outbox.CancelOrder():
             return calls.cancel(request, symbol)
         case outbox.ReplaceOrder():

@@ -72,8 +72,8 @@ def measure_wire(directory: Path, scale: Scale) -> Sheet:
         stamps, floor = _measure(directory / f"wire-{entry}", entry, WARM_UP[scale], rounds)
         _add(sheet, name, stamps, floor)
     sheet.notes += [
-        "a tick begins when the exchange hands its frame to the kernel; wire: the kernel has the order; ack: the answer "
-        "has been read and is in the inbox",
+        "a tick begins when the exchange hands its frame to the kernel; wire: the kernel has the order; ack: the "
+        "answer has been read and is in the inbox",
         "floor: (half) the round trip of a websocket frame, and fdatasync of the same bytes, paced as the ticks are",
         f"target over the WS API: tick → wire at most {WIRE_TARGET} × its floor, tick → ack at most {ACK_TARGET} ×",
     ]

@@ -20,9 +20,9 @@ from attrs import asdict
 from adapters.binance.server.errand import Errand
 from adapters.binance.server.house import House, NoReply
 from adapters.binance.server.orders import Floor
+from adapters.binance.server.params import parse_form
 from adapters.binance.server.reads import balance_row, uid
 from adapters.binance.server.shapes import eight, ms
-from adapters.binance.server.params import parse_form
 from adapters.door import HttpAnswer, HttpRequest
 from adapters.simulated import wire
 from adapters.simulated.ledger import Deposited

@@ -80,7 +80,6 @@ def test_a_stop_limit_may_be_the_twin_and_the_side_turns_the_list(local: Local, 
     assert buys.twin is not None
     stop = evolve(buys.twin, order_type=OrderType.STOP_LIMIT, price=D(111))
     call = calls.place(evolve(buys, twin=stop), "BTCUSDT")
-    assert call is not None
     assert (call.params["aboveType"], call.params["belowType"]) == ("STOP_LOSS_LIMIT", "LIMIT_MAKER")
     assert (call.params["abovePrice"], call.params["aboveStopPrice"], call.params["belowPrice"]) == ("111", "110", "95")
     client.venue.release(evolve(stop, twin=evolve(buys, twin=None)))
