@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import requests
 from websockets.exceptions import ConnectionClosed
 
 from adapters.binance.server.faults import FORMS, BinanceFaults, read_binance_faults
-from tests.adapters.binance.local_exchange import Json, Local, serving, signed_params
+from tests.adapters.binance.local_exchange import Json, Local, on_tape, serving, signed_params
 from tests.adapters.simulated.memory_log import MemoryLog
 from tests.conftest import ROOT
 
@@ -26,8 +27,9 @@ LIMIT: Json = MARKET | {"type": "LIMIT", "timeInForce": "GTC", "price": "50000"}
 
 
 @pytest.fixture(scope="module")
-def shared_local() -> Iterator[Local]:
-    with serving() as found:
+def shared_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """On a market that stands still, so that each order trades at one price."""
+    with on_tape(tmp_path_factory.mktemp("tape"), [("60000", "60001")], size="1000") as found:
         yield found
 
 
@@ -148,7 +150,7 @@ def test_a_symbol_that_does_not_trade_takes_cancels_only(local: Local, status: s
     local.faults(symbol_status={"BTCUSDT": status})
     assert local.bad("POST", ORDER, **MARKET) == (-2010, "Market is closed.")
     shown = {row["symbol"]: row["status"] for row in local.get("/api/v3/exchangeInfo")["symbols"]}
-    assert shown == {"BTCUSDT": status, "ETHUSDT": "TRADING"}
+    assert shown == {"BTCUSDT": status}
     assert local.good("DELETE", ORDER, symbol="BTCUSDT", orderId=order["orderId"])["status"] == "CANCELED"
 
 
@@ -157,6 +159,8 @@ def test_filters_may_change_while_it_runs(local: Local) -> None:
     assert local.bad("POST", ORDER, **MARKET) == (-1013, "Filter failure: LOT_SIZE")
     (row,) = local.get("/api/v3/exchangeInfo", symbol="BTCUSDT")["symbols"]
     assert next(each for each in row["filters"] if each["filterType"] == "LOT_SIZE")["minQty"] == "0.5"
+    local.faults(filters={"BTCUSDT": {"NOTIONAL": {"minNotional": "1000"}}})
+    assert local.bad("POST", ORDER, **MARKET) == (-1013, "Filter failure: NOTIONAL")
 
 
 def test_the_firewall_answers_with_html(local: Local) -> None:
@@ -290,11 +294,46 @@ def test_the_command_serves_an_exchange_that_survives_kill_9(
     local.session.close()
     again = _start(process, tmp_path / "state")
     assert again.good("GET", ORDER, **named)["orderId"] == order["orderId"]
-    (trade,) = again.good("GET", "/api/v3/myTrades", symbol="BTCUSDT")
-    assert trade["id"] == fill["fills"][0]["tradeId"]
+    trades = again.good("GET", "/api/v3/myTrades", symbol="BTCUSDT")
+    assert [row["id"] for row in trades] == [row["tradeId"] for row in fill["fills"]]
     again.session.close()
     process[-1].send_signal(signal.SIGTERM)
     assert process[-1].wait(timeout=10) == 0
+
+
+def _trade_for_ever(local: Local, life: int, placed: dict[int, str], canceled: set[int]) -> None:
+    for number in range(10_000):
+        name = f"l{life}n{number}"
+        order_id = local.limit("BUY", "50000", "0.001", newClientOrderId=name)["orderId"]
+        placed[order_id] = name
+        local.good("DELETE", ORDER, symbol="BTCUSDT", orderId=order_id, newClientOrderId=f"{name}-c")
+        canceled.add(order_id)
+
+
+def test_what_was_told_before_a_kill_is_true_after_it(process: list[subprocess.Popen[str]], tmp_path: Path) -> None:
+    placed: dict[int, str] = {}
+    canceled: set[int] = set()
+    for life in range(3):
+        local = _start(process, tmp_path / "state", "--options", str(_patient(tmp_path)))
+        for order_id, name in placed.items():
+            found = local.good("GET", ORDER, symbol="BTCUSDT", orderId=order_id)
+            shown = found["clientOrderId"], found["status"]
+            assert shown == (f"{name}-c", "CANCELED") or (shown == (name, "NEW") and order_id not in canceled)
+        killer = threading.Timer(0.15, process[-1].kill)
+        killer.start()
+        with pytest.raises(requests.ConnectionError):
+            _trade_for_ever(local, life, placed, canceled)
+        killer.join()
+        process[-1].wait()
+        local.session.close()
+    assert len(placed) > 5
+
+
+def _patient(folder: Path) -> Path:
+    """Options of an exchange without limits."""
+    path = folder / "exchange.toml"
+    path.write_text("[limits]\norders_per_10s = 100000\norders_per_day = 1000000\nweight_per_minute = 1000000\n")
+    return path
 
 
 def test_the_ledger_tells_its_facts_page_by_page(local: Local) -> None:
