@@ -106,6 +106,7 @@ class Access:
         self._deliver: Deliver | None = None
         self._waiting: list[Input] = []
         self._refused_ns = 0
+        self._lines: list[HttpLine] = []
         self.closing = threading.Event()
 
     # --- whom to tell -----------------------------------------------------------------------------------------------
@@ -270,4 +271,11 @@ class Access:
 
     def http_line(self) -> HttpLine:
         """A session of its own for a lane."""
-        return HttpLine(int(self.options.connect_timeout_ns), int(self.options.request_timeout_ns))
+        line = HttpLine(int(self.options.connect_timeout_ns), int(self.options.request_timeout_ns))
+        self._lines.append(line)
+        return line
+
+    def close_lines(self) -> None:
+        """The end of all of them, once nobody asks any more."""
+        while self._lines:
+            self._lines.pop().close()

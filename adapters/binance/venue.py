@@ -169,6 +169,7 @@ class BinanceVenue:
             self._entry.close()
         if self._thread is not None:
             self._thread.join(JOIN_SECONDS)
+        self._access.close_lines()
 
     # --- questions, each kind in a thread of its own ----------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from adapters.binance import calls
 from adapters.binance.calls import Call, Credentials, Validity
 from adapters.binance.signing import read_signer, read_verifier, rest_payload, ws_payload
 from adapters.secret import Secret
+from engine.outbox import SubmitOrder
 from engine.values import ClientOrderId, OrderType, Side, TimeInForce, VenueOrderId
 from tests.adapters.binance.trader import cancel_order, replace_order, submit_order
 
@@ -41,18 +42,25 @@ def vectors(shared: Path) -> list[dict[str, Any]]:
     return [row for row in json.loads(path.read_text()) if row["venue"] == "binance_spot"]
 
 
+def placed(request: SubmitOrder) -> Call:
+    """The call of an order that Binance has a word for."""
+    call = calls.place(request, "BTCUSDT")
+    assert call is not None
+    return call
+
+
 def stop_limit() -> Call:
     terms = {**BUY, "order_type": OrderType.STOP_LIMIT, "stop_price": Decimal(100)}
-    return calls.place(submit_order("hx-0001", **terms), "BTCUSDT")
+    return placed(submit_order("hx-0001", **terms))
 
 
 def limit(time_in_force: TimeInForce) -> Call:
-    return calls.place(submit_order("hx-0001", **BUY, time_in_force=time_in_force), "BTCUSDT")
+    return placed(submit_order("hx-0001", **BUY, time_in_force=time_in_force))
 
 
 def market_sell() -> Call:
     terms = {"side": Side.SELL, "quantity": Decimal("0.01"), "price": None, "order_type": OrderType.MARKET}
-    return calls.place(submit_order("hx-0001", **terms), "BTCUSDT")
+    return placed(submit_order("hx-0001", **terms))
 
 
 def replaced(quantity: str, price: str, venue_order_id: str | None) -> Call:
@@ -136,7 +144,7 @@ def test_numbers_are_plain_and_every_signature_is_good(
 ) -> None:
     is_maker = post_only and kind is OrderType.LIMIT
     request = submit_order(quantity=quantity, price=price, stop_price=stop, order_type=kind, post_only=is_maker)
-    call = calls.place(request, "BTCUSDT")
+    call = placed(request)
     for name in ("quantity", "price", "stopPrice"):
         if name in call.params:
             assert set(str(call.params[name])) <= set("0123456789.")
@@ -169,7 +177,7 @@ def test_ids_stay_within_what_binance_takes() -> None:
     longest = "h20i60b1c0000011-" + "t" * 16
     assert len(longest) == 33
     for call in (
-        calls.place(submit_order(longest), "BTCUSDT"),
+        placed(submit_order(longest)),
         calls.cancel(cancel_order(longest), "BTCUSDT"),
         calls.cancel_replace(replace_order(longest), "BTCUSDT"),
     ):

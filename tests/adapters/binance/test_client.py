@@ -73,8 +73,8 @@ def executed(local: Local) -> Decimal:
 
 def rest(held: Trader, **changes: Any) -> inputs.Ack:
     """An order that waits in the book."""
-    held.submit(**{"price": Decimal(50), "quantity": Decimal("0.2"), **changes})
-    return held.wait(inputs.Ack)
+    request = held.submit(**{"price": Decimal(50), "quantity": Decimal("0.2"), **changes})
+    return held.wait(inputs.Ack, having=lambda told: told.client_order_id == request.client_order_id)
 
 
 # --- orders -------------------------------------------------------------------------------------------------------
@@ -117,8 +117,7 @@ def test_every_kind_of_order(local: Local, terms: dict[str, Any], end: type[Any]
 
 
 def test_a_stop_is_triggered_and_trades(held: Trader, local: Local) -> None:
-    terms = {"order_type": OrderType.STOP_LIMIT, "price": Decimal(106), "stop_price": Decimal(103)}
-    held.submit(**terms)
+    held.submit(order_type=OrderType.STOP_LIMIT, price=Decimal(106), stop_price=Decimal(103))
     held.wait(inputs.Ack)
     local.step(5)
     traded = held.wait(inputs.Trade)

@@ -57,7 +57,7 @@ def book(last: int) -> Any:
 
 
 def test_all_streams_are_asked_for_in_one_message(up: Trader, peer: Peer) -> None:
-    assert peer.params("SUBSCRIBE")["params"] == [QUOTES, TRADES, DEPTH]
+    assert list(peer.params("SUBSCRIBE")["params"]) == [QUOTES, TRADES, DEPTH]
     assert {(told.stream, told.instrument) for told in up.all(inputs.StreamUp)} == {
         ("quotes", BTC), ("trades", BTC), ("depth", BTC),
     }  # fmt: skip

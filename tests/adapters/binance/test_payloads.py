@@ -18,7 +18,7 @@ from tests.adapters.binance.trader import BTC, VENUE, replace_order, submit_orde
 
 FILES = ("rest-api", "user-data-stream", "web-socket-api", "web-socket-streams")
 
-ANSWERS: dict[str, type[Any] | None] = {
+ANSWERS: dict[str, Any] = {
     "Check server time": wire.ServerTime,
     "Exchange information": wire.ExchangeInfo,
     "Order book": wire.DepthSnapshot,

@@ -24,6 +24,7 @@ VENUE = VenueName("binance")
 BTC = InstrumentName("BTC-USDT")
 TOKEN = "h20i60b1c0000011"
 SECOND = 1_000_000_000
+PATIENCE_SECONDS = 10
 
 Found = TypeVar("Found")
 _SEQS = itertools.count(1)
@@ -53,13 +54,11 @@ class Trader:
         """What was told of one kind."""
         return [told for told in list(self.told) if isinstance(told, kind)]
 
-    def wait(
-        self, kind: type[Found], at_least: int = 1, seconds: int = 10, having: Callable[[Any], bool] = bool
-    ) -> Found:
+    def wait(self, kind: type[Found], at_least: int = 1, having: Callable[[Any], bool] = lambda _: True) -> Found:
         """The newest of a kind, once there are so many."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            found = [told for told in self.all(kind) if having is bool or having(told)]
+            found = [told for told in self.all(kind) if having(told)]
             if len(found) >= at_least:
                 return found[-1]
             time.sleep(0.005)
