@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 from attrs import frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adapters import simulated
@@ -26,6 +26,9 @@ from tools.cli import run_command
 
 VENUE, BTC = VenueName("lab"), InstrumentName("BTC-USDT")
 READING = ("status", "orders", "fills", "positions", "balances", "results", "events", "verify", "doctor")
+
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A run for each case is slow, and a secret has nothing to shrink."""
 
 Plant = Callable[[str, str], Path]
 
@@ -100,7 +103,7 @@ def repeated(key: str, secret: str) -> list[Input]:
     return [*found, inputs.VenueLost(VENUE, f"closed: {key}"), inputs.CredentialsRefused(VENUE, f"-2015 {secret}")]
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=3, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(key=KEYS, secret=KEYS)
 def test_what_the_wire_says(
     plant: Plant, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str, secret: str
@@ -127,7 +130,7 @@ def _fails_in_its_thread(error: Exception) -> Callable[[Deliver], None]:
     return hear
 
 
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=2, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(key=KEYS, secret=KEYS, form=st.sampled_from(["{key}", "signature={secret}", "{key!r} {secret!r}"]))
 def test_errors_that_a_start_ends_with(
     plant: Plant, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str, secret: str, form: str
@@ -172,7 +175,7 @@ SLIPS = (
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=8, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(key=KEYS.filter(lambda text: text.isalnum() and any(map(str.isdigit, text))))
 def test_a_slip_of_the_pen(plant: Plant, capfd: pytest.CaptureFixture[str], slip: str, key: str) -> None:
     """The key itself in the configuration, in all the wrong places."""
