@@ -151,9 +151,11 @@ class BinanceVenue:
             case outbox.TakeSnapshot():
                 is_taken = self._snapshots.put(request)
             case _:
-                assert self._entry is not None, "open comes before release"
-                self._entry.put(request)
-                return
+                is_taken = True
+                if self._entry is None:  # a start releases cancels that were waiting before it opens its venues
+                    self._access.tell(self._translator.unanswered(request, "not connected"))
+                else:
+                    self._entry.put(request)
         if not is_taken:
             self._access.tell(self._translator.unanswered(request, "queue full"))
 

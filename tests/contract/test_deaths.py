@@ -15,7 +15,8 @@ KINDS = ("at_a_moment", "after_append", "after_release")
 
 
 def test_restart_in_the_middle(trading: Trading, served: Served) -> None:
-    """The process is gone with an order at rest, one on the wire, a cancel on the wire, and an execution unheard."""
+    """The process is gone with an order at rest, two on the wire, a cancel on the wire, one that waits for its order's
+    outcome, and an execution unheard."""
     resting, canceled = trading.rest(), trading.rest(lots=3)
     trading.until(resting, NEW)
     trading.until(canceled, NEW)
@@ -26,12 +27,16 @@ def test_restart_in_the_middle(trading: Trading, served: Served) -> None:
         }
     )
     taken = trading.take()
-    trading.cancel_order(canceled)
+    unwanted = trading.rest(lots=4)
+    for order_id in (canceled, unwanted):
+        trading.cancel_order(order_id)
+    assert trading.order(unwanted).cancel_held
     trading.restart()
     unknown = {(body["order_id"], body["request"]) for body in trading.bodies("OutcomeUnknown")}
     assert {(taken, "new"), (canceled, "cancel")} <= unknown
     trading.until(taken, FILLED)
     trading.until(canceled, CANCELED)
+    trading.until(unwanted, CANCELED)
     assert trading.status(resting) is NEW
     assert_at_rest(trading, served)
 
