@@ -31,8 +31,9 @@ class Findings(NamedTuple):
     books: Row
 
 
-def examine(rows: Iterable[Row], ledger: Iterable[Row] | None = None) -> Findings:
-    """Check a journal's rows, the line with its `journal_id` first; and an exchange's ledger against them."""
+def examine(rows: Iterable[Row], ledger: Iterable[Row] | None = None, venue: str = "") -> Findings:
+    """Check a journal's rows, the line with its `journal_id` first; and an exchange's ledger against them, that of the
+    venue of that name or else of the one whose account it says it is."""
     problems: list[str] = []
     notes: list[str] = []
     with localcontext(Context(prec=50)):
@@ -48,7 +49,7 @@ def examine(rows: Iterable[Row], ledger: Iterable[Row] | None = None) -> Finding
             )
         if ledger is not None:
             facts = iter(ledger)
-            compare(journal, Chain(problems, next(facts, None), "ledger "), facts, notes, not unsettled)
+            compare(journal, Chain(problems, next(facts, None), "ledger "), facts, notes, not unsettled, venue)
         return Findings(problems, notes, journal.books())
 
 

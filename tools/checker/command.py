@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="checker", description="Check a journal by its documents alone.")
     parser.add_argument("journal", type=Path, help="a directory, a journal.db or exported rows")
     parser.add_argument("--ledger", type=Path, help="the simulated exchange's ledger, in the same forms")
+    parser.add_argument("--venue", default="", help="whose ledger it is, where its account does not tell")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     asked = parser.parse_args(arguments)
     journal, ledger = find(asked.journal, "journal"), find(asked.ledger, "ledger") if asked.ledger else None
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"checker: {path} is missing\n")
             return EXIT_MISSING
     try:
-        found = examine(read_rows(journal), read_rows(ledger) if ledger else None)
+        found = examine(read_rows(journal), read_rows(ledger) if ledger else None, asked.venue)
     except (OSError, sqlite3.Error, ValueError) as error:
         found = Findings([f"I2: it can't be read: {error}"], [], {})
     _show(journal, found, asked.json)

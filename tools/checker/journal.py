@@ -115,7 +115,8 @@ class Journal:
                 order.replace, order.replace_ns = "sent", at_ns
             case "ReplaceRefused":
                 late_ns = order.replace_ns + self.venues[order.venue]["absence"]["after_ns"]
-                if not body["raw"] and not any(ns >= late_ns for ns in order.asked_ns):
+                inferred = not body["raw"] and body["reason"] == "not effective"  # else somebody said so
+                if inferred and not any(ns >= late_ns for ns in order.asked_ns):
                     self.tell("O7", f"the replacement of {order.order_id} had no effect, and nobody was asked")
                 order.replace = ""
             case "OrderReplaced" | "OrderRestated":

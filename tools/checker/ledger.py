@@ -28,9 +28,11 @@ SIMULATED = Wire("x", replaces_anew=False)
 WIRES = {"simulated": SIMULATED, "binance": Wire("", replaces_anew=True)}
 
 
-def compare(journal: Journal, chain: Chain, facts: Iterable[Row], notes: list[str], is_settled: bool) -> None:
+def compare(
+    journal: Journal, chain: Chain, facts: Iterable[Row], notes: list[str], is_settled: bool, venue: str = ""
+) -> None:
     """Take every fact of the ledger, then look at what both sides amount to. The journal must be taken whole before."""
-    ledger = Ledger(journal, chain, notes, is_settled)
+    ledger = Ledger(journal, chain, notes, is_settled, venue)
     for row in facts:
         ledger.take(row)
     ledger.end()
@@ -39,10 +41,10 @@ def compare(journal: Journal, chain: Chain, facts: Iterable[Row], notes: list[st
 class Ledger:
     """The exchange's side. What it did after the last complete snapshot (`known_ns`) the journal need not know yet."""
 
-    def __init__(self, journal: Journal, chain: Chain, notes: list[str], is_settled: bool) -> None:
+    def __init__(self, journal: Journal, chain: Chain, notes: list[str], is_settled: bool, venue: str) -> None:
         self.journal, self.chain, self.tell = journal, chain, chain.tell
         self.notes, self.is_settled = notes, is_settled
-        self.venue, self.opened_ns, self.known_ns = "", 0, 0
+        self.venue, self.opened_ns, self.known_ns = venue, 0, 0
         self.wire = SIMULATED
         self.orders, self.accepted, self.executed = dict[str, Row](), Counter[str](), set[str]()
         self.of_intent = defaultdict[str, list[Row]](list)
@@ -64,7 +66,7 @@ class Ledger:
             case "ExchangeOpened":
                 venues = self.journal.venues.items()
                 ours = [name for name, told in venues if told["account"].endswith(f":{body['identity']}")]
-                self.venue = ours[0] if ours else next(iter(self.journal.venues), "")
+                self.venue = self.venue or next(iter([*ours, *self.journal.venues]), "")
                 self.wire = WIRES.get(str(self.journal.venues.get(self.venue, {}).get("adapter")), SIMULATED)
                 self.opened_ns = self.journal.opened_ns.get(self.venue, 0)
                 self.known_ns = self.journal.snapshot_ns.get(self.venue, 0)

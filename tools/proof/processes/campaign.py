@@ -19,6 +19,9 @@ from engine.system import SystemState
 from engine.values import VenueName, exact_arithmetic
 from journal.errors import JournalError
 from journal.journal import Reader
+from tools.checker import examine
+from tools.checker.reading import find
+from tools.checker.reading import read_rows as checker_rows
 from tools.proof.outcome import Outcome
 from tools.proof.processes.books import (
     books_of,
@@ -38,6 +41,7 @@ from tools.proof.processes.nursery import Nursery
 from tools.proof.processes.session import Pace, Session, Unexpected
 
 LAYER = "processes"
+ADAPTERS = tuple(EXCHANGES)
 KILLS = 10
 TURNS = 5
 """Of the kills of a seed so many are of the kinds that take turns."""
@@ -53,26 +57,30 @@ CALM_SECONDS = 0.05
 def try_seed(seed: int, *, broken: str = "", kills: int = KILLS) -> Outcome:
     """About ten deaths of the busy strategy's engine and of its exchange, by the seed; faults on every second seed.
 
-    `broken` names a broken build (`broken.BROKEN`) that the engine is run as.
+    Two seeds at the simulated exchange are followed by two at Binance's. `broken` names a broken build
+    (`broken.BROKEN`) that the engine is run as.
     """
     chance = Random(f"processes {seed}")
     with _directory() as directory:
-        ground = built_in(directory, seed)
+        ground = built_in(directory, seed, ADAPTERS[seed // 2 % len(ADAPTERS)])
         faults = (seed + seed // 4) % 2 == 1  # not with the turns of the kinds, so that each is met with and without
         return _run(seed, ground, draw_kinds(seed, kills), chance, USUAL_PACE, faults=faults, broken=broken)
 
 
 def campaign(
-    configuration_file: Path, *, seed: int, kills: int, faults: bool, tell: Callable[[str], None] = lambda line: None
-) -> Outcome:
-    """The same with a user's configuration and strategies, on simulated exchanges, in a directory that is thrown away.
+    configuration_file: Path, *, seed: int, kills: int, faults: bool, tell: Callable[[str], None] = lambda line: None,
+    kinds: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
+    """The same with a user's configuration and strategies, on the exchanges that ship, in a directory that is thrown
+    away; with these kinds of death in this order, where some are named.
 
     The user's own journal is not touched. `tell` is called with a line for each death. Raises `ConfigurationWrong`.
     """
     chance = Random(f"campaign {seed}")
     with _directory() as directory:
         ground = of_a_user(directory, configuration_file)
-        kinds = [name if name != "disk_full" else "at_a_moment" for name in draw_kinds(seed, kills)]
+        drawn = [name if name != "disk_full" else "at_a_moment" for name in draw_kinds(seed, kills)]
+        kinds = kinds or drawn
         return _run(seed, ground, kinds, chance, A_USERS_PACE, faults=faults, tell=tell)
 
 
@@ -230,6 +238,8 @@ def _problems(session: Session) -> list[str]:
         exec_name = EXCHANGES[session.ground.adapter(venue)].exec_name
         books = books_of(venue, rows, state, ledger, exec_name)
         problems += [*stale_faults(books, session.stops, session.ground.orders.expiry_ns), *ledger_faults(books)]
+        stored, told = find(journal, "journal"), find(session.ground.books(venue), "ledger")
+        problems += examine(checker_rows(stored), checker_rows(told), venue).problems
     code, said = session.run_command("verify", "--level", "2", "--json", "-c", str(session.ground.config))
     if code:
         problems.append(f"S2: holdfast verify ends with {code}: {said[-500:]}")
