@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -195,10 +195,10 @@ class Access:
             for kind, interval_ns, used in counts:
                 self._budget.learn(kind, interval_ns, used, self.venue_ns())
 
-    def adopt_limits(self, info: wire.ExchangeInfo) -> None:
+    def adopt_limits(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """The venue's own limits."""
         with self._lock:
-            self._budget.adopt(limits_of(info))
+            self._budget.adopt(limits_of(rows))
 
     def notice(self, result: Result, retry_at_ns: int | None = None) -> None:
         """What any answer says beside its request: stay away, measure your clock, your key is not taken."""

@@ -27,7 +27,7 @@ SUSPECT_NS = 2_000 * MILLISECOND_NS
 
 
 @define(eq=False)
-class _Stream:
+class Stream:
     """One subscription: whose it is, whether it is there, and what came on it last."""
 
     kind: str
@@ -53,8 +53,8 @@ class Feed:
         """`kinds` of market data come on it; all that are configured where none is named."""
         self._access, self._names, self._fetch = access, names, fetch
         self._lock = threading.RLock()
-        self._streams: dict[str, _Stream] = {
-            self.stream_name(symbol, kind): _Stream(kind, symbol, names.name(symbol), DepthFlow())
+        self._streams: dict[str, Stream] = {
+            self.stream_name(symbol, kind): Stream(kind, symbol, names.name(symbol), DepthFlow())
             for symbol in names.symbols
             for kind in (access.options.streams if kinds is None else kinds)
         }
@@ -69,6 +69,11 @@ class Feed:
     def url(self) -> str:
         """All streams share a connection; frames say whose they are."""
         return f"{self._access.options.urls.stream}/stream"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The streams that come on it."""
+        return tuple(self._streams)
 
     def stream_name(self, symbol: str, kind: str) -> str:
         """As the venue names it."""
@@ -146,7 +151,7 @@ class Feed:
         if len(confirmed) == len(self._streams):
             self._line().serve(session)
 
-    def _lose(self, stream: _Stream, cause: str, *, is_said: bool = False) -> None:
+    def _lose(self, stream: Stream, cause: str, *, is_said: bool = False) -> None:
         """A subscription is missing; said once, until it is there again."""
         was_up, stream.is_up = stream.is_up, False
         stream.last_id, stream.suspect_ns = None, None
@@ -170,46 +175,51 @@ class Feed:
 
     # --- what comes on a stream -------------------------------------------------------------------------------------
 
-    def _heard(self, session: int, stream: _Stream, data: Raw) -> None:
+    def _heard(self, session: int, stream: Stream, data: Raw) -> None:
         now_ns = self._access.now_ns()
         self._confirm(session, self.stream_name(stream.symbol, stream.kind))
         stream.heard_ns, stream.suspect_ns = now_ns, None
-        self._understand(stream, data, now_ns)
+        self.understand(stream, data, now_ns)
 
-    def _understand(self, stream: _Stream, data: Raw, now_ns: int) -> None:
+    def understand(self, stream: Stream, data: Raw, now_ns: int) -> None:
         """What came on a stream."""
         match stream.kind:
             case "quotes":
-                self._quote(stream, wire.decode(data, wire.BookTicker), now_ns)
+                row = wire.decode(data, wire.BookTicker)
+                self.quote(stream, row.update, quotes.quote(stream.instrument, row, now_ns))
             case "trades":
-                self._trade(stream, wire.decode(data, wire.PublicTrade), now_ns)
+                trade = wire.decode(data, wire.PublicTrade)
+                self.trade(stream, trade.trade_id, quotes.trade(stream.instrument, trade, now_ns))
             case _:
-                self._change(stream, quotes.delta(stream.instrument, wire.decode(data, wire.DepthUpdate), now_ns))
+                self.change(stream, quotes.delta(stream.instrument, wire.decode(data, wire.DepthUpdate), now_ns))
 
-    def _change(self, stream: _Stream, delta: inputs.BookDelta) -> None:
+    def change(self, stream: Stream, delta: inputs.BookDelta) -> None:
+        """A book has changed."""
         for told in stream.flow.change(delta):
             self._access.tell(told)
         if stream.flow.needs_snapshot:
             self._ask_book(stream)
 
-    def _quote(self, stream: _Stream, row: wire.BookTicker, now_ns: int) -> None:
-        if stream.last_id is not None and row.update < stream.last_id:
+    def quote(self, stream: Stream, update: int, quote: inputs.Quote) -> None:
+        """A new best bid or ask; an older one is dropped."""
+        if stream.last_id is not None and update < stream.last_id:
             return
-        stream.last_id, stream.quote = row.update, quotes.quote(stream.instrument, row, now_ns)
-        self._access.tell(stream.quote)
+        stream.last_id, stream.quote = update, quote
+        self._access.tell(quote)
 
-    def _trade(self, stream: _Stream, row: wire.PublicTrade, now_ns: int) -> None:
+    def trade(self, stream: Stream, number: int, tick: inputs.TradeTick) -> None:
+        """Trades are numbered without a gap."""
         last = stream.last_id
-        if last is not None and row.trade_id <= last:
+        if last is not None and number <= last:
             return
-        if last is not None and row.trade_id > last + 1:
-            self._access.tell(inputs.DataDropped(stream.instrument, row.trade_id - last - 1))
-        stream.last_id = row.trade_id
-        self._access.tell(quotes.trade(stream.instrument, row, now_ns))
+        if last is not None and number > last + 1:
+            self._access.tell(inputs.DataDropped(stream.instrument, number - last - 1))
+        stream.last_id = number
+        self._access.tell(tick)
 
     # --- books over REST --------------------------------------------------------------------------------------------
 
-    def _ask_book(self, stream: _Stream) -> None:
+    def _ask_book(self, stream: Stream) -> None:
         now_ns = self._access.now_ns()
         if now_ns - stream.asked_ns >= int(self._access.options.confirm_limit_ns):
             stream.asked_ns = now_ns
@@ -258,7 +268,7 @@ class Feed:
                 elif stream.is_up:
                     self._watch(stream, now_ns)
 
-    def _watch(self, stream: _Stream, now_ns: int) -> None:
+    def _watch(self, stream: Stream, now_ns: int) -> None:
         if stream.kind == "depth" and stream.flow.needs_snapshot:
             self._ask_book(stream)
         if stream.suspect_ns is not None and now_ns - stream.suspect_ns > SUSPECT_NS:
@@ -272,12 +282,12 @@ class Feed:
         elif stream.kind == "depth" and self._has_moved(stream):
             self._silent(stream)
 
-    def _has_moved(self, stream: _Stream) -> bool:
+    def _has_moved(self, stream: Stream) -> bool:
         """Have the quotes of the same symbol changed since it was heard of?"""
         other = self._streams.get(self.stream_name(stream.symbol, "quotes"))
         return other is not None and other.quote is not None and other.quote.received_ns > stream.heard_ns + SUSPECT_NS
 
-    def _silent(self, stream: _Stream) -> None:
+    def _silent(self, stream: Stream) -> None:
         self._lose(stream, "silent although the market moves")
         session = self._line().serving
         if session is not None:

@@ -52,6 +52,15 @@ class KnownIds:
         return self._replacements.get(client_order_id)
 
 
+def is_ours(client_order_id: str) -> bool:
+    """Has an id the form of those that the engine gives?
+
+    >>> is_ours("h20i60b1c0000011"), is_ours("autoclose-1733212345")
+    (True, False)
+    """
+    return _OURS.fullmatch(client_order_id) is not None
+
+
 def is_half_of_replacement(client_order_id: str) -> bool:
     """Is a canceled order's id the one that the cancel half of a replacement gives?
 

@@ -165,10 +165,10 @@ def _count(filters: Mapping[str, Mapping[str, Any]], kind: str, key: str) -> int
 # --- rate limits --------------------------------------------------------------------------------------------------
 
 
-def limits_of(info: wire.ExchangeInfo) -> list[RateLimit]:
+def limits_of(rows: Iterable[Mapping[str, Any]]) -> list[RateLimit]:
     """The venue's limits, those whose interval is known."""
     found = []
-    for row in info.rate_limits:
+    for row in rows:
         interval_ns = INTERVALS_NS.get(str(row.get("interval")))
         if interval_ns is not None and isinstance(row.get("limit"), int):
             found.append(

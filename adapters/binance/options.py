@@ -39,7 +39,7 @@ RECV_WINDOW_MOST_NS = 60 * SECOND_NS
 DEPTH_MOST = 5_000
 
 
-def _optional_key(value: Any) -> KeySource | None:
+def optional_key(value: Any) -> KeySource | None:
     return None if value is None else key_source(value)
 
 
@@ -58,8 +58,8 @@ class BinanceOptions:
     rest_url: str | None = None
     stream_url: str | None = None
     ws_api_url: str | None = None
-    api_key: KeySource | None = field(default=None, converter=_optional_key)
-    api_secret: KeySource | None = field(default=None, converter=_optional_key)
+    api_key: KeySource | None = field(default=None, converter=optional_key)
+    api_secret: KeySource | None = field(default=None, converter=optional_key)
     order_entry: str = "ws"
     streams: tuple[str, ...] = STREAMS
     depth_levels: int = 1_000

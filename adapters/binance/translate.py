@@ -212,7 +212,7 @@ class Translator(Names):
         return inputs.Trade(
             **head, exec_id=ExecId(str(report.trade_id)), side=Side(report.side.lower()),
             quantity=exact(report.last_quantity), price=exact(report.last_price),
-            **_fee(report.fee, report.fee_asset),
+            **fee_of(report.fee, report.fee_asset),
             liquidity=Liquidity.MAKER if report.is_maker else Liquidity.TAKER,
         )  # fmt: skip
 
@@ -264,7 +264,7 @@ class Translator(Names):
         return inputs.Trade(
             **self.head(row.symbol, client_id, row.order_id, row.time, raw), exec_id=ExecId(str(row.id)),
             side=Side.BUY if row.is_buyer else Side.SELL, quantity=exact(row.qty), price=exact(row.price),
-            **_fee(row.commission, row.commission_asset),
+            **fee_of(row.commission, row.commission_asset),
             liquidity=Liquidity.MAKER if row.is_maker else Liquidity.TAKER,
         )  # fmt: skip
 
@@ -273,7 +273,7 @@ class Translator(Names):
         return [
             inputs.Trade(
                 **head, exec_id=ExecId(str(fill.trade_id)), side=Side((row.side or "").lower()),
-                quantity=exact(fill.qty), price=exact(fill.price), **_fee(fill.commission, fill.commission_asset),
+                quantity=exact(fill.qty), price=exact(fill.price), **fee_of(fill.commission, fill.commission_asset),
                 liquidity=Liquidity.TAKER,
             )
             for fill in row.fills
@@ -291,7 +291,7 @@ def _price(price: Decimal | None) -> Decimal | None:
     return exact(price) if price else None
 
 
-def _fee(fee: Decimal | None, asset: str | None) -> dict[str, Any]:
+def fee_of(fee: Decimal | None, asset: str | None) -> dict[str, Any]:
     """A fee, where the venue names its asset."""
     is_told = fee is not None and asset is not None
     return {"fee": exact(fee), "fee_asset": Asset(asset)} if is_told and fee is not None and asset is not None else {}

@@ -56,8 +56,8 @@ def connect(settings: VenueSettings) -> BinanceVenue:
     for url in (options.urls.rest, options.urls.stream, options.urls.ws_api):
         check_url(url, BY_NAME[options.environment], SPOT)
     try:
-        api_key = _read(options.api_key, "api_key", settings.directory)
-        secret = _read(options.api_secret, "api_secret", settings.directory)
+        api_key = read_key(options.api_key, "api_key", settings.directory)
+        secret = read_key(options.api_secret, "api_secret", settings.directory)
     except KeyMissing as error:
         raise ValueError(str(error)) from None
     credentials = Credentials(api_key, read_signer(secret.reveal()))
@@ -65,7 +65,8 @@ def connect(settings: VenueSettings) -> BinanceVenue:
     return BinanceVenue(access, Translator(settings.name, settings.symbols, redact))
 
 
-def _read(source: KeySource | None, name: str, directory: str) -> Secret:
+def read_key(source: KeySource | None, name: str, directory: str) -> Secret:
+    """The key that an option says where to find; raises `ValueError` where it says nothing, and `KeyMissing`."""
     if source is None:
         raise ValueError(f'{name} is missing: name where it is, such as {{ env = "BINANCE_{name.upper()}" }}')
     return source.read(directory)
@@ -107,7 +108,7 @@ class BinanceVenue:
             if isinstance(measured, NoResult):
                 raise VenueUnreachable(f"{self._options.urls.rest}: {measured.cause}")
             info = self._asked(calls.exchange_info(self._translator.symbols), wire.ExchangeInfo, with_line)
-            self._access.adopt_limits(info)
+            self._access.adopt_limits(info.rate_limits)
             self._translator.adopt(info.symbols)
             account = self._asked(calls.account(), wire.Account, with_line)
             key = self._key_rights(with_line)

@@ -29,6 +29,9 @@ MAY_IMPORT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 OPEN_VENUES = {"simulated", "tape"}
 """Venues that others may import: the exchange that every `server.py` speaks for, and the readers of recorded data."""
 
+SIBLINGS = {"binance_usdm": {"binance"}}
+"""Products of one company, whose signatures, limits and envelopes are one: these may import those."""
+
 # Each file of the engine imports only from files above it; a folder stands for all its files.
 READING_ORDER = """
     values token instrument capabilities instructions sessions limits settings tables order_tables order ticks reports
@@ -74,7 +77,7 @@ def table_faults(file: Source) -> Iterator[str]:
 
 def venue_faults(file: Source, venues: set[str]) -> Iterator[str]:
     """A venue that imports another venue, or a shared file of the adapters that imports any."""
-    open_to_it = OPEN_VENUES | {file.room} if file.room in venues else set()
+    open_to_it = OPEN_VENUES | {file.room} | SIBLINGS.get(file.room, set()) if file.room in venues else set()
     for line, name in imports(file):
         if name[0] == "adapters" and len(name) > 1 and name[1] in venues and name[1] not in open_to_it:
             yield file.fault(line, f"{file.room} may not import the venue {name[1]}")
