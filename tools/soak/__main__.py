@@ -65,7 +65,7 @@ def soak(plan: Plan, scene: Scene) -> tuple[Session, Verdict]:
             session.go()
         except SoakFailed as error:
             return session, Verdict(problems=[str(error)])
-    return session, judge(plan, scene, session.samples, session.exit_code, session.restarts)
+    return session, judge(session)
 
 
 def _tell(line: str) -> None:

@@ -43,6 +43,7 @@ class Sample:
     inbox_depth: int | None
     open_orders: int | None
     executions: int | None
+    facts: int | None
     records: int | None
     lag_ns: int | None
 
@@ -58,7 +59,8 @@ def look(began: float, engine_pid: int, exchange_pid: int, journal: Path, books:
         engine_files=_files(engine_pid), exchange_files=_files(exchange_pid),
         journal_bytes=_size(journal), ledger_bytes=_size(books / "exchange"), seq=head.seq if head else 0,
         state=told.get("state"), inbox_depth=told.get("inbox_depth"), open_orders=said.get("open_orders"),
-        executions=said.get("executions"), records=said.get("data", {}).get("records"), lag_ns=lag_ns,
+        executions=said.get("executions"), facts=said.get("seq"), records=said.get("data", {}).get("records"),
+        lag_ns=lag_ns,
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ RESTART_AT = 1 / 3
 class Plan:
     """One soak: virtual hours, how many times faster than the machine's clock, and what happens meanwhile.
 
-    `strategies` stand beside the reference ones.
+    `strategies` stand beside the reference ones; `reconcile_every` is how often the engine compares its books.
     """
 
     hours: float = 24
@@ -78,6 +78,7 @@ class Plan:
     seed: int = 7
     happenings: tuple[Happening, ...] = FAULTS
     strategies: Mapping[str, Mapping[str, Any]] = Factory(dict)
+    reconcile_every: str = "20s"
 
     @property
     def seconds(self) -> float:
@@ -127,7 +128,7 @@ class Scene:
         for symbol in SYMBOLS.values():
             tapes[symbol] = f"{symbol}.gz"
             records += write_tape(self.directory / tapes[symbol], symbol, plan.tape_seconds, plan.seed)
-        tables = {"tape": tapes, "speed": str(plan.speed), "balances": BALANCES}
+        tables = {"tape": tapes, "speed": str(plan.speed), "balances": BALANCES, "limits": {"orders_per_10s": 400}}
         self.exchange_options.write_text(_flat(tables))
         document = {"mode": "paper", "venues": {VENUE: {"adapter": ADAPTER}}, "instruments": _instruments()}
         self.exchange_config.write_text(toml(document))
@@ -144,7 +145,7 @@ LIMITS = {
     "max_order_notional": "10000",
     "max_position": {"BTC-USDT": "1", "ETH-USDT": "20"},
     "max_open_orders": 20,
-    "max_orders_per_minute": 280,
+    "max_orders_per_minute": 2_000,
     "max_daily_loss": "100000",
     "price_collar": "5%",
     "max_quote_age": "5s",
@@ -160,7 +161,7 @@ def _document(plan: Plan, port: int) -> dict[str, Any]:
         "instruments": _instruments(),
         "strategies": {**_reference_strategies(), **plan.strategies},
         "orders": {"closed_kept_most": CLOSED_KEPT, "stop_limit": "10s"},
-        "reconcile": {"every": "20s", "retry": "1s"},
+        "reconcile": {"every": plan.reconcile_every, "retry": "1s"},
         "record": {"quotes": "deciding"},
         "risk": LIMITS,
         "disk": {"min_free_bytes": 0},

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine.codec import decode
+from engine.drift import DRIFT
 from engine.fold import apply
 from engine.ports import VenueUnreachable
 from engine.state import State
@@ -48,7 +49,7 @@ class Session:
     def __init__(self, plan: Plan, scene: Scene, tell: Tell) -> None:
         self.plan, self.scene, self._tell = plan, scene, tell
         self.samples: list[Sample] = []
-        self.restarts = 0
+        self.restarts, self.is_settled = 0, False
         self.exit_code: int | None = None
         self._began, self._port = 0.0, 0
         self._engine: subprocess.Popen[bytes] | None = None
@@ -180,17 +181,19 @@ class Session:
     # --- the end --------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Without faults until it trades and nothing is in doubt any more."""
+        """Without faults until it trades and nothing is in doubt any more; a difference between the books is not waited
+        for."""
         self._set_faults({})
         end, state = time.monotonic() + SETTLE_SECONDS, State()
-        while time.monotonic() < end:
+        while time.monotonic() < end and not any(pause.reason == DRIFT for pause in state.pauses.values()):
             time.sleep(SAMPLE_SECONDS)
             self._look()
             with Reader(self.scene.journal) as reader, exact_arithmetic():
                 for entry in reader.read(state.seq):
                     apply(state, decode(entry))
             is_doubtful = any(order.is_in_doubt for order in state.open_orders())
-            if self.samples[-1].state == "trading" and not is_doubtful:
+            self.is_settled = self.samples[-1].state == "trading" and not is_doubtful
+            if self.is_settled:
                 return
 
     def _stop(self) -> None:

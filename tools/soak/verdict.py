@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import Factory, define, frozen
 
+from engine.drift import DRIFT
 from journal.entry import Entry
 from journal.journal import Reader
 from tools.checker import examine
@@ -27,6 +28,7 @@ from tools.proof.processes.books import (
 from tools.proof.processes.exchanges import EXCHANGES
 from tools.soak.sample import Sample
 from tools.soak.scene import ADAPTER, VENUE, Plan, Scene
+from tools.soak.session import Session
 
 GROWTH_MOST_MB_PER_HOUR = 8.0
 """Resident memory may grow by so much in an hour of the machine's clock …"""
@@ -34,14 +36,15 @@ GROWTH_MOST_MB_PER_HOUR = 8.0
 SETTLING_MB = 4.0
 """… beside so much once: allocators and caches take their time."""
 
-LEDGER_KB_PER_EXECUTION = 3.0
-"""The exchange remembers every execution of the account, as it must; so much of its growth is that."""
+EXCHANGE_KB_PER_FACT = 6.0
+"""The exchange remembers orders and executions (100,000 and 200,000 of them), to answer who asks for its lists: its
+memory may grow by so much for each fact of its ledger, beside what the engine's may."""
 
 LAG_MOST_MS = 100.0
 """The median of how far the exchange's clock may lie behind the machine's: beyond it the tape was too fast for it."""
 
+SAMPLES_LEAST = 3
 PROBLEMS_MOST = 20
-DRIFT = "position_drift"
 KINDS = {
     "orders requested": "SubmitRequested", "orders accepted": "OrderAccepted", "orders canceled": "OrderCanceled",
     "orders rejected": "OrderRejected", "fills": "FillBooked", "denied (counted once in a while)": "OrderDenied",
@@ -76,15 +79,20 @@ class Verdict:
         return {"ok": not self.problems, "figures": dict(self.figures), "problems": self.problems}
 
 
-def judge(plan: Plan, scene: Scene, samples: Sequence[Sample], exit_code: int | None, restarts: int) -> Verdict:
+def judge(session: Session) -> Verdict:
     """Everything that was seen, and what is wrong with it."""
+    scene, samples = session.scene, session.samples
     rows, faults = read_rows(scene.journal)
     ledger, their_faults = read_rows(scene.books / "exchange", "ledger")
     found = Verdict()
     found.problems += [*faults, *their_faults]
-    if exit_code != 0:
-        found.problems.append(f"S1: the engine ended with {exit_code} instead of 0")
-    _tell_course(found, plan, samples, restarts)
+    if session.exit_code != 0:
+        found.problems.append(f"S1: the engine ended with {session.exit_code} instead of 0")
+    if not session.is_settled:
+        found.problems.append(
+            f"S1: without faults it is {samples[-1].state} or in doubt, instead of settled and trading"
+        )
+    _tell_course(found, session.plan, samples, session.restarts)
     _tell_events(found, rows)
     found.problems += _book_problems(scene, rows, ledger)
     found.problems += [f"drift: seq {row.seq} {row.body[:200]}" for row in rows if _is_drift(row)]
@@ -201,24 +209,28 @@ def slope_of(points: Sequence[tuple[float, int]]) -> Slope:
 
 def _judge_memory(found: Verdict, samples: Sequence[Sample]) -> None:
     half = second_half(samples)
-    executed = (half[-1].executions or 0) - (half[0].executions or 0) if half else 0
-    for name, kept_mb in (("engine", 0.0), ("exchange", executed * LEDGER_KB_PER_EXECUTION / 1e3)):
-        points = [(each.seconds, getattr(each, f"{name}_rss")) for each in half]
-        points = [(at, size) for at, size in points if size is not None]
-        if len(points) < 2:
+    told = [each.facts for each in half if each.facts is not None]
+    facts = told[-1] - told[0] if told else 0
+    for name, kept_mb in (("engine", 0.0), ("exchange", facts * EXCHANGE_KB_PER_FACT / 1e3)):
+        points = [(each.seconds, size) for each in half if (size := getattr(each, f"{name}_rss")) is not None]
+        if len(points) < SAMPLES_LEAST:
             found.problems.append(f"memory: too few samples of the {name} in the second half")
             continue
         slope = slope_of(points)
         most_mb = SETTLING_MB + GROWTH_MOST_MB_PER_HOUR * slope.hours + kept_mb
         found.figures += [
             (f"memory of the {name}, first / last", f"{_first(samples, name):.1f} / {points[-1][1] / 1e6:.1f} MB"),
-            ("its slope in the second half", f"{slope.mb_per_hour:+.2f} MB/h: {slope.grown_mb:+.2f} MB in it, "
-             f"at most {most_mb:.1f} MB"),
-        ]  # fmt: skip
+            (
+                f"slope of the {name}'s in the second half",
+                f"{slope.mb_per_hour:+.2f} MB/h, {slope.grown_mb:+.2f} MB in {slope.hours * 60:.1f} min; "
+                f"at most {most_mb:.1f} MB",
+            ),
+        ]
         if slope.grown_mb > most_mb:
             found.problems.append(
                 f"leak: the {name} grew by {slope.grown_mb:.1f} MB in the second half, at most {most_mb:.1f} MB is flat"
             )
+    found.figures.append(("facts in the exchange's ledger, second half", f"{facts:,}"))
 
 
 def _first(samples: Sequence[Sample], name: str) -> float:
