@@ -40,6 +40,7 @@ DEPTH_MOST = 5_000
 
 
 def optional_key(value: Any) -> KeySource | None:
+    """Where a key is, where one is named; raises `ValueError` for what is no place."""
     return None if value is None else key_source(value)
 
 

@@ -98,7 +98,7 @@ def test_amendments_are_replacements(payloads: dict[str, list[dict[str, Any]]]) 
 def test_the_rules_of_symbols_are_read_without_their_filters(payloads: dict[str, list[dict[str, Any]]]) -> None:
     (body,) = (body for section, body in examples(payloads, "rest-api") if section == "Exchange information")
     info = wire.decode(json.dumps(body), wire.ExchangeInfo)
-    assert limits_of(info) == []
+    assert limits_of(info.rate_limits) == []
     terms = instrument(VENUE, BTC, info.symbols[0])
     assert (terms.base, terms.quote, terms.min_notional) == ("ETH", "BTC", None)
 
