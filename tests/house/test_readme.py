@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,7 +90,7 @@ def test_the_plugin_in_ten_lines() -> None:
 
 
 def test_no_command_is_left_out() -> None:
-    assert len(COMMANDS) == 8, "a new block of commands needs a test"
+    assert len(COMMANDS) == 10, "a new block of commands needs a test"
 
 
 @pytest.mark.parametrize("name", ["make run", "make test", "make run FOR=20s"])
@@ -143,6 +144,40 @@ def test_the_backtest(tmp_path: Path) -> None:
         assert re.search(rf"\b{fast}\b", shown[1])
     verified = json.loads(run(["holdfast", "verify", "-c", "backtest.toml", "--json"], tmp_path))
     assert verified["ok"]
+
+
+def test_binance_in_two_terminals(tmp_path: Path) -> None:
+    """The exchange in one, the engine in another, each killed once; on a port that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = str(found.getsockname()[1])
+    (tmp_path / "binance.toml").write_text(TOML[4].replace("8787", port))
+    (serve,), (keys, *commands) = COMMANDS[8], COMMANDS[9]
+    exported = dict(pair.split("=") for pair in shlex.split(keys)[1:])
+    environment = os.environ | exported | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+    shown = {}
+    for _ in range(2):
+        exchange = subprocess.Popen(
+            shlex.split(serve.replace("8787", port)), cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert exchange.stdout is not None
+            assert f"listening on http://127.0.0.1:{port}" in exchange.stdout.readline()
+            for command in commands:
+                done = subprocess.run(
+                    shlex.split(command), cwd=tmp_path, env=environment, capture_output=True, text=True,
+                    timeout=SECONDS, check=False,
+                )  # fmt: skip
+                assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+                shown[command.split()[1]] = done.stdout
+        finally:
+            exchange.kill()
+            exchange.wait()
+            assert exchange.stdout is not None
+            exchange.stdout.close()
+    assert "all is well" in shown["doctor"]
+    assert "continued journal" in shown["run"]
+    assert "filled" in shown["orders"]
+    assert shown["verify"].startswith("OK")
 
 
 def test_the_exits_belong_to_their_entry(tmp_path: Path) -> None:
