@@ -34,7 +34,8 @@ _SIDES = (Side.BUY, Side.SELL)
 class Rules:
     """What is traded, what it costs (`slippage` is a part of the price), what an account begins with; `funding` is each
     contract's rate and interval. With `ends_twins` the first execution or trigger of a group's order ends the others
-    instead of making them smaller."""
+    instead of making them smaller. What is left of a triggered order without a price `sweeps` what comes later; without
+    that it expires."""
 
     instruments: Mapping[str, Instrument]
     fees: FeeRates = field(factory=FeeRates)
@@ -42,6 +43,7 @@ class Rules:
     ack_on: AckOn = AckOn.REPLY
     slippage: Decimal = ZERO
     ends_twins: bool = False
+    sweeps: bool = True
     balances: Mapping[Asset, Decimal] = field(factory=dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
@@ -176,6 +178,10 @@ class Matching:
         if self._rules.ends_twins:
             told += self._end_twins(order.venue_order_id, terms.group, at_ns)
         told += [*self._go_on(order.venue_order_id, at_ns)]
+        left = self._scribe.state.open.get(order.venue_order_id)
+        if left is not None and left.price is None and not self._rules.sweeps:
+            self._scribe.write(at_ns, OrderExpired(venue_order_id=order.venue_order_id))
+            told.append(Expired(**order.head(at_ns), filled=left.filled))
         if shown is not None:
             self._swung[terms.symbol] = shown
         return told

@@ -72,7 +72,9 @@ class House:
     def _build(self, log: EventLog, at_ns: int) -> Gateway:
         simulated = self.options.simulated()
         opened = open_market(simulated, self.symbols, self._directory)
-        gateway = open_gateway(simulated, self.symbols, self._directory, log, at_ns, opened=opened, ends_twins=True)
+        gateway = open_gateway(
+            simulated, self.symbols, self._directory, log, at_ns, opened=opened, ends_twins=True, sweeps=False
+        )
         self.terms = opened[1]
         self._register = Register(gateway.exchange)
         gateway.dress = UserEvents(self.standing, self.weights.count_orders).dress

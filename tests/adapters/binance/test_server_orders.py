@@ -242,6 +242,17 @@ def test_a_stop_waits_and_then_trades(tmp_path: Path) -> None:
         assert (done["isWorking"], done["status"], done["type"]) == (True, "FILLED", "STOP_LOSS")
 
 
+def test_what_a_triggered_market_order_does_not_find_expires(tmp_path: Path) -> None:
+    with on_tape(tmp_path, [("100", "101"), ("94", "95"), ("93", "94")], size="0.3") as local:
+        placed = local.good("POST", ORDER, **STOP | {"quantity": "0.5"}, stopPrice="95")
+        with local.user_stream() as stream:
+            local.step(2)
+            *_, traded, ended = stream.events(3)
+        assert (traded["X"], traded["z"]) == ("PARTIALLY_FILLED", "0.30000000")
+        assert (ended["x"], ended["z"], ended["eR"]) == ("EXPIRED", "0.30000000", "INSUFFICIENT_LIQUIDITY")
+        assert local.good("GET", ORDER, symbol="BTCUSDT", orderId=placed["orderId"])["status"] == "EXPIRED"
+
+
 @pytest.mark.parametrize(("order_type", "side", "stop"), [
     ("STOP_LOSS_LIMIT", "BUY", "103"), ("TAKE_PROFIT_LIMIT", "SELL", "103"), ("TAKE_PROFIT", "SELL", "103"),
     ("STOP_LOSS", "BUY", "103"),
