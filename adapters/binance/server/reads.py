@@ -75,16 +75,15 @@ def all_orders(floor: Floor, symbol: str, span: Span) -> Result:
     floor.instrument(symbol)
     span.check()
     lag_ms = floor.faults.history_lag_ns // MILLISECOND_NS
-    found = [
-        (int(order.venue_order_id), order)
-        for order in floor.register.orders(symbol)
-        if (at_ms := floor.register.of(order).created_ms) <= ms(floor.now_ns) - lag_ms
-        and span.has(at_ms)
-        and (span.from_id is None or int(order.venue_order_id) >= span.from_id)
+    register, until_ms = floor.register, ms(floor.now_ns) - lag_ms
+    ids = [
+        order_id
+        for order_id, at_ms in register.history(symbol)
+        if at_ms <= until_ms and span.has(at_ms) and (span.from_id is None or order_id >= span.from_id)
     ]
-    found.sort(key=lambda each: each[0])
-    kept = found[-span.limit :] if span.is_newest else found[: span.limit]
-    return [queried(order, floor.register.of(order)) for _, order in kept], []
+    kept = ids[-span.limit :] if span.is_newest else ids[: span.limit]
+    orders = (register.find(order_id, None) for order_id in kept)
+    return [queried(order, register.of(order)) for order in orders if order is not None], []
 
 
 def my_trades(floor: Floor, symbol: str, order_id: int | None, span: Span) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ LIST = "list:"
 IDS_MOST = 2 * CLOSED_MOST + OPEN_ORDERS_MOST
 """Client ids that are indexed before those of forgotten orders are sorted out."""
 
-_DECODED_MOST = 20_000
+_DECODED_MOST = 2_000
 
 
 @frozen(kw_only=True)
@@ -93,6 +93,7 @@ class Register:
         self._last_list = 0
         self._last_execution = 0
         self._queries: dict[VenueOrderId, int] = {}
+        self._history: dict[str, list[tuple[int, int]]] = {}
         self._index_all()
 
     @property
@@ -102,9 +103,11 @@ class Register:
 
     def _index_all(self) -> None:
         """From what the ledger remembers; what it has forgotten goes."""
-        self._by_id, self._list_by_id, self._queries = {}, {}, {}
-        for subject, text in (*self.state.notes.items(), *self.state.marks.items()):
-            self._index(subject, text)
+        self._by_id, self._list_by_id, self._queries, self._history = {}, {}, {}, {}
+        for subject in sorted(self.state.notes, key=int):
+            self._index(subject, self.state.notes[subject])
+        for mark, text in self.state.marks.items():
+            self._index(mark, text)
 
     def _index(self, subject: str, text: str) -> None:
         if len(self._by_id) > IDS_MOST:
@@ -113,8 +116,14 @@ class Register:
             found = _list(text)
             self._list_by_id[found.client_id] = found.list_id
             self._last_list = max(self._last_list, found.list_id)
-        else:
-            self._by_id[_terms(text).client_id] = VenueOrderId(subject)
+            return
+        terms, named = _terms(text), VenueOrderId(subject)
+        self._by_id[terms.client_id] = named
+        order = self.state.find(named, None)
+        assert order is not None, "a note is about an order that is remembered"
+        rows = self._history.setdefault(order.accepted.symbol, [])
+        if not rows or rows[-1][0] < int(named):
+            rows.append((int(named), terms.created_ms))
 
     # --- orders -------------------------------------------------------------------------------------------------
 
@@ -145,11 +154,10 @@ class Register:
             return order
         return self.state.find(None, ClientOrderId(client_id)) if finds_old_ids else None
 
-    def orders(self, symbol: str | None) -> Iterator[Order]:
-        """All that are remembered, of one symbol or of all, in no order."""
-        for order in (*self.state.closed.values(), *self.state.open.values()):
-            if symbol in (None, order.accepted.symbol):
-                yield order
+    def history(self, symbol: str) -> Sequence[tuple[int, int]]:
+        """The ids of a symbol's orders, ascending, each with the millisecond of its beginning; some of the oldest may
+        be forgotten."""
+        return self._history.get(symbol, ())
 
     def rename(self, order: Order, new_id: str) -> Terms:
         """A cancel gives the order its own id."""
