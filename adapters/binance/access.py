@@ -86,6 +86,10 @@ class NoResult:
     wait_ns: int = 0
 
 
+def _nobody(_: Input) -> None:
+    """Nobody looks."""
+
+
 class Access:
     """Thread-safe. Times are nanoseconds of our clock unless they are called the venue's."""
 
@@ -104,6 +108,7 @@ class Access:
         self._budget = Budget(product.limits, clock(), throttled_until_ns)
         self._offset_ns, self._measured_ns = 0, 0
         self._deliver: Deliver | None = None
+        self._noticed: Deliver = _nobody
         self._waiting: list[Input] = []
         self._refused_ns = 0
         self._lines: list[HttpLine] = []
@@ -118,10 +123,15 @@ class Access:
         for told in waiting:
             deliver(told)
 
+    def let_notice(self, noticed: Deliver) -> None:
+        """One part of the client sees what every part tells."""
+        self._noticed = noticed
+
     def tell(self, told: Input) -> None:
         """Hand an input on; nothing after the end."""
         if self.closing.is_set():
             return
+        self._noticed(told)
         if self._deliver is None:
             self._waiting.append(told)
         else:

@@ -11,6 +11,7 @@ from adapters.binance.calls import Call, Validity
 from adapters.binance.codes import Verdict
 from adapters.binance.listing import counts_of
 from adapters.binance.translate import Translator
+from adapters.binance.witness import Witness
 from adapters.budget import Lane
 from adapters.pending import Pending
 from adapters.stream import Line, LineDown, SendUnknown
@@ -41,8 +42,10 @@ class Session:
         self._access, self._translator = access, translator
         self._answers = Answers(translator)
         self._pending: Pending[Sent] = Pending(int(access.options.request_timeout_ns))
+        self._witness = Witness(int(access.options.confirm_limit_ns))
         self._is_up = False
         self.line: Line | None = None
+        access.let_notice(self._notice)
 
     @property
     def is_up(self) -> bool:
@@ -70,9 +73,16 @@ class Session:
                 self._unanswered(Sent(request, call), f"disconnect ({error})")
 
     def tick(self) -> None:
-        """What has no answer in time is in doubt."""
+        """What has no answer in time is in doubt; where an order's event does not come, the events are missing."""
         for sent in self._pending.take_due(self._access.now_ns()):
             self._unanswered(sent, "timeout")
+        session = self._line().serving
+        if self._witness.is_overdue(self._access.now_ns()) and session is not None:
+            self._line().drop(session, "an order was accepted without an event of it")
+
+    def _notice(self, told: inputs.Input) -> None:
+        if isinstance(told, inputs.Ack):
+            self._witness.accepted(told, self._access.now_ns())
 
     def _unsent(self, request: Order, call: Call, cause: str) -> None:
         self._access.settle(call, None)
@@ -107,6 +117,7 @@ class Session:
             self._unanswered(sent, "disconnect")
         if was_serving:
             self._is_up = False
+            self._witness.forget()
             self._access.tell(inputs.VenueLost(self._access.venue, cause))
 
     def _take(self, session: int, reply: wire.Reply, text: str) -> None:
@@ -136,6 +147,7 @@ class Session:
             self._line().drop(session, "the event stream was terminated")
         else:
             for told in self._translator.event(text):
+                self._witness.heard(told)
                 self._access.tell(told)
 
     def _answered(self, number: int, reply: wire.Reply, text: str) -> None:

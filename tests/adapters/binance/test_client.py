@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from adapters.binance.calls import Credentials
+from adapters.binance.signing import read_signer
+from adapters.secret import Secret
 from engine import inputs
 from engine.inputs import Refusal
 from engine.outbox import TakeSnapshot
 from engine.values import ClientOrderId, OrderType, Side, TimeInForce
 from tests.adapters.binance.local_exchange import Local, on_tape
+from tests.adapters.binance.scripted_peer import API_KEY
 from tests.adapters.binance.trader import (
     SECOND,
     TOKEN,
@@ -35,14 +41,14 @@ WAYS = ("ws", "rest")
 
 
 @contextmanager
-def trading(local: Local, **changes: Any) -> Iterator[Trader]:
+def trading(local: Local, keys: Credentials | None = None, **changes: Any) -> Iterator[Trader]:
     """A client of the local exchange that is connected."""
     urls = {
         "rest_url": local.url, "stream_url": f"ws://127.0.0.1:{local.port}",
         "ws_api_url": f"ws://127.0.0.1:{local.port}/ws-api/v3", "matching_limit_ns": SECOND // 10,
         "recv_window_ns": SECOND, "request_timeout_ns": SECOND,
     }  # fmt: skip
-    with trader(options(**{**urls, **changes})) as held:
+    with trader(options(**{**urls, **changes}), keys=keys) as held:
         held.venue.describe()
         held.open()
         yield held
@@ -285,6 +291,39 @@ def test_the_end_of_sockets_is_followed(local: Local) -> None:
         time.sleep(0.5)
         assert len(held.all(inputs.VenueLost)) == 2
         rest(held)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_subscription_that_is_dead_is_found_out(local: Local, way: str) -> None:
+    with trading(local, order_entry=way, confirm_limit_ns=SECOND // 2) as held:
+        local.faults(dead_streams=["user"])
+        rest(held)
+        held.wait(inputs.VenueLost)
+        local.faults()
+        held.wait(inputs.VenueConnected, 2)
+
+
+def test_a_line_is_followed_by_another_before_its_life_ends(local: Local) -> None:
+    with trading(local, connection_life_ns=SECOND) as held:
+        time.sleep(2.5)
+        rest(held)
+        held.submit("h20i60b1c0000012", price=Decimal(101))
+        held.wait(inputs.Trade)
+        assert not held.all(inputs.VenueLost)
+        assert not held.all(inputs.StreamLost)
+
+
+def test_an_ed25519_key_signs_as_well(tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    keys = Credentials(Secret(API_KEY + "-ed25519"), read_signer(private.decode()))
+    with on_tape(tmp_path, PRICES, public_key=public.decode(), public_api_key=API_KEY + "-ed25519") as local:
+        for way in WAYS:
+            with trading(local, keys=keys, order_entry=way) as held:
+                rest(held, token=TOKEN if way == "ws" else OTHER)
 
 
 def test_a_key_that_is_revoked_in_mid_run_is_told(local: Local) -> None:

@@ -342,6 +342,22 @@ def test_the_end_of_the_events_is_a_lost_venue(up: Trader, peer: Peer) -> None:
     up.wait(inputs.VenueConnected, 2)
 
 
+def test_events_that_do_not_come_are_a_lost_venue(peer: Peer) -> None:
+    peer.answers["order.place"] = lambda _: (200, row())
+    with at(peer, confirm_limit_ns=SECOND // 2) as held:
+        held.open()
+        peer.event(**report())
+        held.wait(inputs.Ack)
+        held.submit()  # heard of already
+        held.wait(inputs.Ack, 2)
+        time.sleep(0.7)
+        assert not held.all(inputs.VenueLost)
+        peer.answers["order.place"] = lambda _: (200, row(orderId=29))
+        held.submit("h20i60b1c0000012")
+        assert "without an event" in held.wait(inputs.VenueLost).cause
+        held.wait(inputs.VenueConnected, 2)
+
+
 def test_a_shutdown_is_followed_without_a_gap(up: Trader, peer: Peer) -> None:
     peer.event(e="serverShutdown", E=1)
     deadline = time.monotonic() + 5

@@ -111,16 +111,24 @@ def query_order(token: str = TOKEN, **changes: Any) -> outbox.QueryOrder:
     )
 
 
+SECRETS = (API_KEY, SECRET)
+
+
+def access(chosen: BinanceOptions) -> Access:
+    """What the parts of a client share, without a client."""
+    return Access(VENUE, chosen, credentials())
+
+
 def credentials() -> Credentials:
     """The local exchange's own."""
     return Credentials(Secret(API_KEY), read_signer(SECRET))
 
 
 @contextmanager
-def trader(chosen: BinanceOptions, throttled_until_ns: int = 0) -> Iterator[Trader]:
+def trader(chosen: BinanceOptions, throttled_until_ns: int = 0, keys: Credentials | None = None) -> Iterator[Trader]:
     """A client; closed at the end."""
     translator = Translator(VENUE, {BTC: "BTCUSDT"})
-    venue = BinanceVenue(Access(VENUE, chosen, credentials(), throttled_until_ns), translator)
+    venue = BinanceVenue(Access(VENUE, chosen, keys or credentials(), throttled_until_ns), translator)
     try:
         yield Trader(venue)
     finally:
