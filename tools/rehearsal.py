@@ -42,8 +42,9 @@ def backtest(
 def torture(config: Path, first: int, seeds: int, kills: int, jobs: int | None, as_json: bool) -> int:
     """Your strategies and limits under crashes and faults.
 
-    Every venue of the configuration is replaced by the simulated exchange; your journal is not touched. It ends with 0
-    when no invariant was violated, with 1 otherwise, and says how to repeat a failure.
+    Every venue of the configuration is replaced: by the simulated exchange in virtual time, by the exchange of its own
+    adapter where real processes are killed. Your journal is not touched. It ends with 0 when no invariant was violated,
+    with 1 otherwise, and says how to repeat a failure.
     """
     from tools.torture.report import torture_and_tell
 

@@ -69,7 +69,7 @@ def try_seed(seed: int, *, broken: str = "", kills: int = KILLS) -> Outcome:
 
 def campaign(
     configuration_file: Path, *, seed: int, kills: int, faults: bool, tell: Callable[[str], None] = lambda line: None,
-    kinds: Sequence[str] = (),
+    kinds: Sequence[str] = (), pace: Pace = A_USERS_PACE,
 ) -> Outcome:  # fmt: skip
     """The same with a user's configuration and strategies, on the exchanges that ship, in a directory that is thrown
     away; with these kinds of death in this order, where some are named.
@@ -81,7 +81,7 @@ def campaign(
         ground = of_a_user(directory, configuration_file)
         drawn = [name if name != "disk_full" else "at_a_moment" for name in draw_kinds(seed, kills)]
         kinds = kinds or drawn
-        return _run(seed, ground, kinds, chance, A_USERS_PACE, faults=faults, tell=tell)
+        return _run(seed, ground, kinds, chance, pace, faults=faults, tell=tell)
 
 
 def try_kinds(
