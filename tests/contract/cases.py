@@ -24,3 +24,7 @@ CASES = (
     "kill_of_the_engine",
     "credentials_expire_or_are_revoked",
 )
+
+ABOUT_WAYS = ("place", "ack_lost", "reject", "duplicate_id", "replace", "unknown_outcome_it_exists", "reconnect",
+              "rate_limit")  # fmt: skip
+"""Cases in which it matters by which way an order leaves."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.cases import CASES
-from tests.contract.counterpart import counterpart, named
+from tests.contract.cases import ABOUT_WAYS, CASES
+from tests.contract.counterpart import counterpart, in_all_ways, named
 from tests.contract.served import Served
 from tests.contract.trading import Trading
 from tools.proof.processes.exchanges import LOCAL_KEYS
@@ -31,12 +31,19 @@ def nursery() -> Iterator[Nursery]:
         yield nursery
 
 
-@pytest.fixture(params=named())
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each case with each adapter; where it matters how an order leaves, in each of its ways."""
+    case = metafunc.function.__name__.removeprefix("test_")
+    if case in CASES and "served" in metafunc.fixturenames:
+        names = in_all_ways() if case in ABOUT_WAYS else named()
+        metafunc.parametrize("served", names, indirect=True)
+
+
+@pytest.fixture
 def served(request: pytest.FixtureRequest, nursery: Nursery, tmp_path: Path) -> Iterator[Served]:
     """An adapter's exchange; the case is skipped, with the reason, where it can't be brought into it."""
     found = counterpart(request.param)
     case = request.function.__name__.removeprefix("test_")
-    assert case in CASES, f"{case} stands not in CASES"
     if case in found.cannot:
         pytest.skip(f"{found.adapter}: {found.cannot[case]}")
     served = Served(nursery, tmp_path, found)

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from adapters.registry import adapters
 
@@ -25,7 +25,8 @@ LOST_REPLY: Table = {"lose_reply": {"at": [1], "on": ["place"]}, "drop": {"at": 
 class Counterpart:
     """One adapter in the suite.
 
-    `options` are its `[venues.NAME]` beside where it listens, `served` what its exchange is told beside them.
+    `options` are its `[venues.NAME]` beside where it listens, `served` what its exchange is told beside them. `also`
+    names other ways in which the client can be set up to reach it: the cases `ABOUT_WAYS` are tried in each.
     `cannot` names the cases that it can't be brought into, with the reason. The other tables are faults, in the
     words of its exchange, that bring about what their names say.
     """
@@ -33,6 +34,7 @@ class Counterpart:
     adapter: str
     options: Table
     served: Table = Factory(dict)
+    also: Mapping[str, Table] = Factory(dict)
     cannot: Mapping[str, str] = Factory(dict)
     ack_late: Table = Factory(lambda: {"delay_reply": {"at": [1], "on": ["place"], "by": "1s"}})
     rate_limit: Table = Factory(lambda: {"busy": {"at": [1]}})
@@ -44,10 +46,18 @@ class Counterpart:
     """Within this long its silence about an order that never arrived is proof."""
 
 
-def counterpart(adapter: str) -> Counterpart:
-    """The one of an adapter."""
+def counterpart(name: str) -> Counterpart:
+    """The one of an adapter, or of one of its other ways, such as `binance-rest`."""
+    adapter, _dash, way = name.partition("-")
     found: Counterpart = import_module(f"tests.contract.counterparts.{adapter}").COUNTERPART
-    return found
+    return evolve(found, options={**found.options, **found.also[way]}) if way else found
+
+
+def in_all_ways() -> list[str]:
+    """The names of all counterparts, each followed by those of its other ways."""
+    return [
+        name for adapter in named() for name in (adapter, *(f"{adapter}-{way}" for way in counterpart(adapter).also))
+    ]
 
 
 def named() -> list[str]:

@@ -19,13 +19,13 @@ def test_stream_gap(trading: Trading, served: Served) -> None:
 
 def test_reconnect(trading: Trading, served: Served) -> None:
     """The line goes down in the middle of a request, and comes back by itself."""
-    served.set_faults({"disconnect": {"at": [1], "on": ["place"]}})
+    served.set_faults({"disconnect": {"at": [1], "on": ["place", "order"]}})
     resting = trading.rest()
     trading.wait(lambda: trading.bodies("VenueLost"), "the line to be lost")
     trading.until(resting, NEW)
     trading.wait(trading.is_trading, "trading again")
     assert trading.was_in_doubt(resting)
-    assert len(trading.bodies("VenueConnected")) == 2
+    assert len(trading.bodies("VenueConnected")) > 1
     assert_at_rest(trading, served)
 
 
