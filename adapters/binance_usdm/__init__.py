@@ -9,10 +9,11 @@ from __future__ import annotations
 from adapters.binance_usdm.hosts import USDM
 from adapters.binance_usdm.listing import CAPABILITIES
 from adapters.binance_usdm.options import UsdmOptions
-from adapters.registry import Adapter, VenueSettings
+from adapters.binance_usdm.server.options import UsdmExchangeOptions
+from adapters.registry import Adapter, ServerSettings, VenueSettings
 from engine.ports import Venue
 
-__all__ = ["ADAPTER", "UsdmOptions"]
+__all__ = ["ADAPTER", "UsdmExchangeOptions", "UsdmOptions"]
 
 
 def _connect(settings: VenueSettings) -> Venue:
@@ -22,6 +23,18 @@ def _connect(settings: VenueSettings) -> Venue:
     return connect(settings)
 
 
+def _serve(settings: ServerSettings) -> None:
+    from adapters.binance_usdm.server.server import serve
+
+    serve(settings)
+
+
 ADAPTER = Adapter(
-    name="binance_usdm", options=UsdmOptions, connect=_connect, environments=USDM, capabilities=CAPABILITIES
+    name="binance_usdm",
+    options=UsdmOptions,
+    connect=_connect,
+    serve=_serve,
+    exchange=UsdmExchangeOptions,
+    environments=USDM,
+    capabilities=CAPABILITIES,
 )

@@ -73,16 +73,17 @@ def events(feed: Feed, news: News, recorder: Recorder) -> Iterator[Any]:
         case "depth":
             yield from depth(feed, news)
         case "partial":
-            if news.change is not None and _is_due(feed, news.at_ns):
+            if news.change is not None and is_due(feed, news.at_ns):
                 yield book_of(tape, feed.depth)
         case "kline":
             yield from kline(feed, tape, news)
         case "miniTicker" | "ticker" | "avgPrice":
-            if _is_due(feed, news.at_ns):
+            if is_due(feed, news.at_ns):
                 yield from _statistics(feed, tape, news.at_ns, recorder)
 
 
-def _is_due(feed: Feed, at_ns: int) -> bool:
+def is_due(feed: Feed, at_ns: int) -> bool:
+    """Is it time for the stream to say something again?"""
     if feed.every_ns and at_ns // feed.every_ns == feed.sent_ns // feed.every_ns:
         return False
     feed.sent_ns = at_ns
@@ -123,7 +124,7 @@ def depth(feed: Feed, news: News) -> Iterator[Json]:
         feed.asks.update(dict(change.asks))
         feed.first_id = change.first_id if feed.first_id is None else feed.first_id
         feed.last_id = change.update_id
-    if feed.first_id is None or not _is_due(feed, news.at_ns):
+    if feed.first_id is None or not is_due(feed, news.at_ns):
         return
     yield {
         "e": "depthUpdate",
@@ -141,7 +142,7 @@ def kline(feed: Feed, tape: Tape, news: News) -> Iterator[Json]:
     """The forming candle every two seconds, each finished one once."""
     start_ns = start_of(feed.interval, news.at_ns)
     is_over = feed.bar_start_ns is not None and start_ns > feed.bar_start_ns
-    if not is_over and not _is_due(feed, news.at_ns):
+    if not is_over and not is_due(feed, news.at_ns):
         return
     found = {bar.start_ns: bar for bar in candles(tape, feed.interval, news.at_ns)[-3:]}
     if is_over and feed.bar_start_ns in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.binance.server.accounts import check_signature, read_window
@@ -26,11 +27,11 @@ UNSUPPORTED = -1020
 _STATUS_OF_CODE = {-1000: 500, -1006: 500, -1007: 504, -1008: 503}
 
 
-def answer(house: House, request: HttpRequest) -> HttpAnswer:
-    """The answer to a REST request."""
+def answer(house: House, request: HttpRequest, routes: Mapping[tuple[str, str], Route] = BY_PATH) -> HttpAnswer:
+    """The answer to a REST request, by the routes of a product."""
     if house.strikes("waf", house.faults.waf):
         return HttpAnswer(403, WAF_PAGE, content_type=HTML)
-    route = BY_PATH.get((request.method, request.path))
+    route = routes.get((request.method, request.path))
     if route is None:
         return _no_route(request)
     params = Params(parse_form(request.query) | _only_new(request))
@@ -39,11 +40,11 @@ def answer(house: House, request: HttpRequest) -> HttpAnswer:
         house.weights.charge(request.address, weight)
         body = _carry_out(house, route, params, request)
     except Refused as refused:
-        return _refusal(house, request, refused)
+        return refusal(house, request, refused)
     except NoReply:
         return HttpAnswer(0, hangs_up=True)
     if isinstance(body, Refused):
-        return _refusal(house, request, body)
+        return refusal(house, request, body)
     if isinstance(body, Unanswered):
         return broken(house.error_form())
     if route.is_order:
@@ -75,7 +76,7 @@ def _no_route(request: HttpRequest) -> HttpAnswer:
     return HttpAnswer(404, _json({"code": -1000, "msg": f"Path {request.path}, Method {request.method} is invalid"}))
 
 
-def _refusal(house: House, request: HttpRequest, refused: Refused) -> HttpAnswer:
+def refusal(house: House, request: HttpRequest, refused: Refused) -> HttpAnswer:
     headers = house.weights.headers(request.address, with_orders=False)
     if refused.retry_seconds is not None:
         headers["Retry-After"] = str(refused.retry_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from typing import Protocol
 
 from websockets.sync.server import ServerConnection
 
@@ -12,6 +13,7 @@ from adapters.binance.server.control import PREFIX, control
 from adapters.binance.server.faults import BinanceFaults
 from adapters.binance.server.house import House
 from adapters.binance.server.rest import answer
+from adapters.binance.server.sockets import Outgoing
 from adapters.binance.server.streams import COMBINED, RAW, Hub, Listener
 from adapters.binance.server.ws_api import PATH, WsApi
 from adapters.door import HOST, Door, HttpAnswer, HttpRequest
@@ -22,16 +24,33 @@ LOOK_SECONDS = 0.05
 NORMAL = 1000
 
 
+class Talker(Protocol):
+    """One websocket and what is said on it."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Where it is said."""
+        ...
+
+    def serve(self) -> None:
+        """Until it ends."""
+        ...
+
+    def change(self, faults: BinanceFaults) -> None:
+        """What new faults do to it."""
+        ...
+
+
 class BinanceServer:
-    """Serves one exchange until it is closed."""
+    """Serves one exchange until it is closed. Another product has another house, hub and doors."""
 
     def __init__(self, settings: ServerSettings) -> None:
         """Raises `ValueError` for options that are not this exchange's."""
         self._settings = settings
-        self.house = House(settings, self._failed)
-        self._hub = Hub(self.house)
+        self.house = self._found(settings)
+        self._hub = self._gather()
         self._door: Door | None = None
-        self._talking: set[WsApi | Listener] = set()
+        self._talking: set[Talker] = set()
         self._lock = threading.Lock()
         self._steward = threading.Thread(target=self._look_after, name="binance steward", daemon=True)
         self.ended = threading.Event()
@@ -52,7 +71,7 @@ class BinanceServer:
         self._door.start()
         self._steward.start()
         port = self._door.port
-        self._settings.announce(f"listening on http://{HOST}:{port}, ws://{HOST}:{port} and ws://{HOST}:{port}{PATH}")
+        self._settings.announce(f"listening on {', '.join(self._places(port))}")
         self._settings.announce(f"api key {options.api_key}, secret {options.api_secret}")
         return port
 
@@ -65,6 +84,15 @@ class BinanceServer:
         if self._steward.is_alive():
             self._steward.join(1)
 
+    def _found(self, settings: ServerSettings) -> House:
+        return House(settings, self._failed)
+
+    def _gather(self) -> Hub:
+        return Hub(self.house)
+
+    def _places(self, port: int) -> list[str]:
+        return [f"http://{HOST}:{port}", f"ws://{HOST}:{port}", f"ws://{HOST}:{port}{PATH}"]
+
     def _failed(self, error: Exception) -> None:
         self.failure = error
         self.ended.set()
@@ -75,13 +103,8 @@ class BinanceServer:
         return answer(self.house, request)
 
     def _talk(self, socket: ServerConnection, path: str) -> None:
-        where = path.partition("?")[0]
-        talking: WsApi | Listener
-        if where.startswith(PATH):
-            talking = WsApi(self.house, socket, path)
-        elif where.startswith((RAW, COMBINED)):
-            talking = Listener(self.house, self._hub, socket, path)
-        else:
+        talking = self._talker(socket, path)
+        if talking is None:
             return
         with self._lock:
             self._talking.add(talking)
@@ -91,7 +114,16 @@ class BinanceServer:
             with self._lock:
                 self._talking.discard(talking)
 
-    def _all(self) -> list[WsApi | Listener]:
+    def _talker(self, socket: ServerConnection, path: str) -> Talker | None:
+        """Who talks on a path; None where nobody does."""
+        where = path.partition("?")[0]
+        if where.startswith(PATH):
+            return WsApi(self.house, socket, path)
+        if where.startswith((RAW, COMBINED)):
+            return Listener(self.house, self._hub, socket, path)
+        return None
+
+    def _all(self) -> list[Talker]:
         with self._lock:
             return list(self._talking)
 
@@ -106,11 +138,19 @@ class BinanceServer:
             for each in self._all():
                 if time.monotonic() - each.outgoing.since > lifetime:
                     each.outgoing.close(NORMAL, "24 hours")
+            self._tend()
+
+    def _tend(self) -> None:
+        """What else is due, every so often."""
 
 
 def serve(settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises what ended the exchange, such as a ledger that can't be written."""
-    server = BinanceServer(settings)
+    run(BinanceServer(settings))
+
+
+def run(server: BinanceServer) -> None:
+    """The same for any product's."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.ended.set())
     server.start()

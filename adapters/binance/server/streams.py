@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,7 @@ from adapters.binance.server.dressing import in_microseconds, with_unknown_field
 from adapters.binance.server.faults import BinanceFaults
 from adapters.binance.server.feeds import Feed, events, open_feed
 from adapters.binance.server.house import House
+from adapters.binance.server.recorder import News, Recorder
 from adapters.binance.server.shapes import ms
 from adapters.binance.server.sockets import TOO_MANY_MESSAGES, Outgoing, Pace
 from adapters.simulated import wire
@@ -23,11 +25,16 @@ RAW, COMBINED = "/ws", "/stream"
 SHUTDOWN = "!serverShutdown"
 
 
+OpenFeed = Callable[[str, tuple[str, ...]], Feed | None]
+Events = Callable[[Feed, News, Recorder], Iterator[Any]]
+
+
 class Hub:
     """Carries what the market shows to who listens. `hear` is called in the exchange's thread."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, house: House, open_feed: OpenFeed = open_feed, events: Events = events) -> None:
+        """`open_feed` and `events` are what a product's streams are called, and say."""
+        self._house, self._open_feed, self._events = house, open_feed, events
         self._lock = threading.Lock()
         self._listeners: dict[str, tuple[Feed, set[Listener]]] = {}
 
@@ -38,7 +45,7 @@ class Hub:
 
     def add(self, listener: Listener, names: list[str]) -> bool:
         """Listen to streams; False where one of them is not there."""
-        feeds = {name: open_feed(name, self._house.symbols) for name in names}
+        feeds = {name: self._open_feed(name, self._house.symbols) for name in names}
         if any(feed is None for feed in feeds.values()):
             return False
         with self._lock:
@@ -69,7 +76,7 @@ class Hub:
             ]  # fmt: skip
         for feed, listeners in concerned:
             with house.recorder.lock:
-                told = list(events(feed, news, house.recorder))
+                told = list(self._events(feed, news, house.recorder))
             for event in told:
                 self._tell(feed, event, listeners)
 

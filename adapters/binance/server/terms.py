@@ -57,6 +57,8 @@ class Terms:
     sent_stop: Decimal | None = None
     working_ms: int | None = None
     amendments: tuple[Amendment, ...] = ()
+    reduce_only: bool = False
+    good_till_ms: int = 0
 
 
 @frozen(kw_only=True)
@@ -117,6 +119,8 @@ class Register:
             self._list_by_id[found.client_id] = found.list_id
             self._last_list = max(self._last_list, found.list_id)
             return
+        if not subject.isdigit():
+            return  # another product's note
         terms, named = _terms(text), VenueOrderId(subject)
         self._by_id[terms.client_id] = named
         order = self.state.find(named, None)

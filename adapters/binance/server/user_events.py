@@ -98,7 +98,7 @@ class UserEvents:
         """Execution type, status after it, cumulative quantity."""
         match frame:
             case wire.Executed():
-                filled = _filled_until(order, frame)
+                filled = filled_until(order, frame)
                 is_full = filled == order.quantity
                 return "TRADE", "FILLED" if is_full else "PARTIALLY_FILLED", filled
             case wire.Canceled():
@@ -137,7 +137,7 @@ class UserEvents:
         return events
 
 
-def _filled_until(order: Order, executed: wire.Executed) -> Decimal:
+def filled_until(order: Order, executed: wire.Executed) -> Decimal:
     """What was executed with this execution and all before it."""
     total = ZERO
     for each in order.executions:

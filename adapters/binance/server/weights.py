@@ -29,7 +29,7 @@ _BANNED = (
 
 
 @define
-class _Bucket:
+class Bucket:
     """A count that begins anew at each whole multiple of `width_ns`."""
 
     width_ns: int
@@ -49,8 +49,8 @@ class _Bucket:
 
 @define
 class _Address:
-    weight: _Bucket = Factory(lambda: _Bucket(MINUTE_NS))
-    raw: _Bucket = Factory(lambda: _Bucket(RAW_NS))
+    weight: Bucket = Factory(lambda: Bucket(MINUTE_NS))
+    raw: Bucket = Factory(lambda: Bucket(RAW_NS))
     ignored: int = 0
     bans: int = 0
     banned_until_ns: int = 0
@@ -63,7 +63,7 @@ class Weights:
         self.limits, self._clock = limits, clock
         self._lock = threading.Lock()
         self._addresses: dict[str, _Address] = {}
-        self._orders = {TEN_SECONDS_NS: _Bucket(TEN_SECONDS_NS), DAY_NS: _Bucket(DAY_NS)}
+        self._orders = {TEN_SECONDS_NS: Bucket(TEN_SECONDS_NS), DAY_NS: Bucket(DAY_NS)}
         self._throttled_until_ns = self._banned_until_ns = 0
 
     def throttle(self, until_ns: int) -> None:
@@ -83,7 +83,7 @@ class Weights:
             found = self._address(address)
             banned_ns = max(found.banned_until_ns, self._banned_until_ns)
             if banned_ns > now_ns:
-                raise _refused(418, _BANNED.format(banned_ns // MILLISECOND_NS), now_ns, banned_ns)
+                raise refused(418, _BANNED.format(banned_ns // MILLISECOND_NS), now_ns, banned_ns)
             over = found.weight.at(now_ns) + weight > self.limits.weight_per_minute
             over = over or found.raw.at(now_ns) >= self.limits.raw_per_5m
             if not over and self._throttled_until_ns <= now_ns:
@@ -93,7 +93,7 @@ class Weights:
                 return
             free_ns = max(self._throttled_until_ns, (now_ns // MINUTE_NS + 1) * MINUTE_NS if over else 0)
             self._count_ignored(found, now_ns)
-            raise _refused(429, _TOO_MUCH.format(self.limits.weight_per_minute), now_ns, free_ns)
+            raise refused(429, _TOO_MUCH.format(self.limits.weight_per_minute), now_ns, free_ns)
 
     def _count_ignored(self, found: _Address, now_ns: int) -> None:
         found.ignored += 1
@@ -121,7 +121,7 @@ class Weights:
             for width_ns, limit in self._order_limits():
                 if self._orders[width_ns].at(now_ns) + count > limit:
                     message = f"Too many new orders; current limit is {limit} orders per {words[width_ns]}."
-                    raise _refused(429, message, now_ns, (now_ns // width_ns + 1) * width_ns, code=-1015)
+                    raise refused(429, message, now_ns, (now_ns // width_ns + 1) * width_ns, code=-1015)
 
     def count_orders(self, count: int) -> None:
         """New orders, or with a count below 0 what first fills give back."""
@@ -176,7 +176,7 @@ def limit_rows(limits: Limits) -> list[dict[str, Any]]:
     ]
 
 
-def _refused(status: int, message: str, now_ns: int, free_ns: int, code: int = -1003) -> Refused:
+def refused(status: int, message: str, now_ns: int, free_ns: int, code: int = -1003) -> Refused:
     data = {"serverTime": now_ns // MILLISECOND_NS, "retryAfter": free_ns // MILLISECOND_NS}
     seconds = max(1, -(-(free_ns - now_ns) // SECOND_NS))
     return Refused(code, message, status, data, seconds)

@@ -103,6 +103,14 @@ def _reach_binance(port: int) -> Options:
     }  # fmt: skip
 
 
+def _reach_usdm(port: int) -> Options:
+    url = f"http://{HOST}:{port}"
+    return {
+        "environment": "demo", "rest_url": url, "rights_url": url, "stream_url": f"ws://{HOST}:{port}",
+        "api_key": {"env": "HOLDFAST_LOCAL_KEY"}, "api_secret": {"env": "HOLDFAST_LOCAL_SECRET"},
+    }  # fmt: skip
+
+
 def _ask_binance(port: int, path: str, method: str = "GET", table: Options | None = None) -> None:
     """One of the exchange's own endpoints; what it finds wrong is a `ValueError`."""
     body = None if table is None else json.dumps(dict(table))
@@ -135,6 +143,15 @@ EXCHANGES: Mapping[str, Exchange] = {
         kept=lambda options: {**without(options, *_reach_binance(0)), **QUICK},
         served=lambda options: {},
         reach=_reach_binance,
+        look=lambda port: _ask_binance(port, "/holdfast/status"),
+        set_faults=lambda port, table: _ask_binance(port, "/holdfast/faults", "PUT", table),
+        exec_name=lambda name: name.removeprefix("x"),
+    ),
+    "binance_usdm": Exchange(
+        drawn=lambda seed: {**QUICK, "seed": seed},
+        kept=lambda options: {**without(options, *_reach_usdm(0)), **QUICK},
+        served=lambda options: {},
+        reach=_reach_usdm,
         look=lambda port: _ask_binance(port, "/holdfast/status"),
         set_faults=lambda port, table: _ask_binance(port, "/holdfast/faults", "PUT", table),
         exec_name=lambda name: name.removeprefix("x"),
