@@ -17,15 +17,20 @@ CLOCKS_APART_NS = 100_000_000
 
 
 class Wire(NamedTuple):
-    """How the ledger's facts are told over an adapter's wire: what is put before an execution's number, and whether a
-    replacement is a new order at the exchange."""
+    """How the ledger's facts are told over an adapter's wire: what is put before an execution's number, whether a
+    replacement is a new order at the exchange, and whether one that can't be carried out ends the order."""
 
     execution: str
     replaces_anew: bool
+    replacing_may_end: bool = False
 
 
 SIMULATED = Wire("x", replaces_anew=False)
-WIRES = {"simulated": SIMULATED, "binance": Wire("", replaces_anew=True)}
+WIRES = {
+    "simulated": SIMULATED,
+    "binance": Wire("", replaces_anew=True, replacing_may_end=True),
+    "binance_usdm": Wire("", replaces_anew=False, replacing_may_end=True),
+}
 
 
 def compare(
@@ -118,7 +123,7 @@ class Ledger:
         return order
 
     def _may_cancel(self, ours: Order) -> bool:
-        return ours.was_canceled or (self.wire.replaces_anew and ours.replace_ns > 0)
+        return ours.was_canceled or (self.wire.replacing_may_end and ours.replace_ns > 0)
 
     def _instrument(self, symbol: str) -> str:
         listed = self.journal.venues.get(self.venue, {}).get("instruments", [])
