@@ -15,7 +15,7 @@ DEMO  := demo/holdfast.toml
 TIED  := $(shell setpriv --pdeathsig KILL true 2>/dev/null && echo setpriv --pdeathsig KILL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format prove mutants bench update audit clean
+.PHONY: help run test check format prove mutants bench judges update audit clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name does; do printf '  make %-8s %s\n' "$$name" "$$does"; done
@@ -45,6 +45,9 @@ mutants: $(READY) ## break the build on purpose, once in each way, and see who n
 bench: $(READY) ## measure, the backtest beside its peers (ARGS=backtest for that alone); they get environments in .bench
 	@$(BIN)/python -m tools.bench $(ARGS)
 
+judges: $(READY) ## official Binance clients drive the local exchange (ARGS=--slice: two minutes of it); environments in .judges
+	@$(BIN)/python -m tools.judges $(ARGS)
+
 update: ## renew the lock with the newest versions
 	@.ci/update $(LOCK)
 
@@ -52,7 +55,7 @@ audit: $(READY) ## name known vulnerabilities of the locked packages
 	@$(BIN)/python .ci/audit.py $(LOCK)
 
 clean: ## remove what the other targets made, the demo and its journal excepted
-	@rm -rf $(VENV) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	@rm -rf $(VENV) .bench .judges .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(READY): $(BIN)/python $(LOCK) pyproject.toml

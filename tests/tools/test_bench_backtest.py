@@ -181,7 +181,7 @@ def test_where_no_registry_answers_the_reason_is_told(place: Path, monkeypatch: 
 
 
 def test_a_missing_peer_is_in_the_notes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(directory: Path, python: Path, wanted: Path) -> None:
+    def refuse(directory: Path, python: Path, wanted: Path, limit_s: float) -> None:
         raise PeerMissing("no registry answers")
 
     monkeypatch.setattr(environment, "_make", refuse)
@@ -195,7 +195,7 @@ def test_an_environment_is_made_once_for_its_pins(place: Path, monkeypatch: pyte
     pins.write_text("one==1\n")
     made: list[str] = []
 
-    def make(directory: Path, python: Path, wanted: Path) -> None:
+    def make(directory: Path, python: Path, wanted: Path, limit_s: float) -> None:
         made.append(wanted.read_text())
         python.parent.mkdir(parents=True, exist_ok=True)
         python.touch()

@@ -1,0 +1,1 @@
+"""Client libraries that no one here wrote, each in an environment of its own, drive the local exchange."""
