@@ -66,6 +66,7 @@ CASES = {
 }
 """Every judge has a check for each of these, or says why not."""
 
+HERE = str(Path(__file__).parent)
 CHECK_SECONDS = 30
 SAID_MOST = 600
 
@@ -107,6 +108,9 @@ class Judge:
     async def end(self) -> None:
         """After the last one."""
 
+    async def tidy(self) -> None:
+        """After a check that failed, so that what it has left behind does not fail others; may raise."""
+
     def forgive_log(self) -> None:
         """The check under way expects a warning of the client."""
         self._forgiven = True
@@ -144,8 +148,15 @@ class Judge:
                 raise Mismatch(f"the client wrote into its log: {self._log.lines[0]}")
         except Exception as error:  # noqa: BLE001 (whatever the client says is what is looked for)
             tell(case=case, failed=_words(error))
+            await self._tidy()
         else:
             tell(case=case, seconds=round(time.monotonic() - began, 3))
+
+    async def _tidy(self) -> None:
+        try:
+            await self.tidy()
+        except Exception as error:  # noqa: BLE001 (such as nothing to cancel; the failure is told already)
+            self._log.lines.append(str(error))
 
 
 def run(kind: type[Judge]) -> None:
@@ -161,7 +172,7 @@ async def _called(check: Any, judge: Judge) -> None:
 
 def _words(error: Exception) -> str:
     """What the client said, and the line of the check in which it did."""
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "judges" in frame.filename]
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if f"{HERE}/" in frame.filename]
     asked = next((frame for frame in reversed(lines) if not frame.filename.endswith("judge.py")), None)
     where = f" (line {asked.lineno}: {asked.line})" if asked else ""
     return f"{type(error).__name__}: {error}"[:SAID_MOST] + where
@@ -189,11 +200,14 @@ def holds(condition: object, what: str) -> None:
 
 
 @contextmanager
-def refused(kind: type[BaseException], **attributes: object) -> Iterator[None]:
-    """The client raises exactly this class, with these attributes; raises `Mismatch` else."""
+def refused(kind: type[BaseException], **attributes: object) -> Iterator[list[Any]]:
+    """The client raises exactly this class, with these attributes; what it raised is in the list afterwards. Raises
+    `Mismatch` else."""
+    caught: list[Any] = []
     try:
-        yield
+        yield caught
     except kind as error:
+        caught.append(error)
         same(type(error).__name__, kind.__name__, "the class of the exception")
         for name, wanted in attributes.items():
             same(getattr(error, name), wanted, f"{name} of {error!r}")
@@ -244,6 +258,10 @@ class Exchange:
     def ledger(self) -> Any:
         """All orders, executions and balances."""
         return self._own("GET", "ledger")
+
+    def transfer(self, asset: str, quantity: str) -> None:
+        """A deposit."""
+        self._own("POST", "transfer", {"asset": asset, "quantity": quantity})
 
     def _own(self, method: str, name: str, table: object = None) -> Any:
         body = None if table is None else json.dumps(table).encode()

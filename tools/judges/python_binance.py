@@ -36,6 +36,10 @@ class PythonBinance(Judge):
         await self.far.ws_api.close()
         await self.far.close_connection()
 
+    async def tidy(self) -> None:
+        """No open orders."""
+        self.client.cancel_all_open_orders(symbol=SYMBOL)
+
     def _client(self, key: str | None = None, secret: str | None = None) -> Any:
         client = self.binance.Client(key or self.exchange.api_key, secret or self.exchange.secret, ping=False)
         client.API_URL = f"{self.exchange.url}/api"
