@@ -15,7 +15,7 @@ DEMO  := demo/holdfast.toml
 TIED  := $(shell setpriv --pdeathsig KILL true 2>/dev/null && echo setpriv --pdeathsig KILL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format prove mutants bench judges update audit clean
+.PHONY: help run test check format prove mutants bench judges soak update audit clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name does; do printf '  make %-8s %s\n' "$$name" "$$does"; done
@@ -47,6 +47,9 @@ bench: $(READY) ## measure, the backtest beside its peers (ARGS=backtest for tha
 
 judges: $(READY) ## official Binance clients drive the local exchange (ARGS=--slice: two minutes of it); environments in .judges
 	@$(BIN)/python -m tools.judges $(ARGS)
+
+soak: $(READY) ## trade a day of market at 50 times its speed, half an hour (ARGS="--hours 0.5"), and settle to the last decimal
+	@$(BIN)/python -m tools.soak $(ARGS)
 
 update: ## renew the lock with the newest versions
 	@.ci/update $(LOCK)

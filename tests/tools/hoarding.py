@@ -6,7 +6,7 @@ from engine.inputs import Quote
 from engine.strategy import Answers, Context, Strategy
 
 HOARD: list[bytes] = []
-BYTES_A_QUOTE = 200_000
+BYTES_A_QUOTE = 400_000
 
 
 class Hoarding(Strategy):

@@ -34,7 +34,10 @@ GROWTH_MOST_MB_PER_HOUR = 8.0
 """Resident memory may grow by so much in an hour of the machine's clock …"""
 
 SETTLING_MB = 4.0
-"""… beside so much once: allocators and caches take their time."""
+"""… beside so much once, because allocators and caches take their time …"""
+
+WARM_UP_SECONDS, WARM_UP_MB = 120.0, 20.0
+"""… and so much in a run that is so short that its second half begins before its caches are full."""
 
 EXCHANGE_KB_PER_FACT = 6.0
 """The exchange remembers orders and executions (100,000 and 200,000 of them), to answer who asks for its lists: its
@@ -92,11 +95,11 @@ def judge(session: Session) -> Verdict:
         found.problems.append(
             f"S1: without faults it is {samples[-1].state} or in doubt, instead of settled and trading"
         )
-    _tell_course(found, session.plan, samples, session.restarts)
+    judge_course(found, session.plan, samples, session.restarts)
     _tell_events(found, rows)
     found.problems += _book_problems(scene, rows, ledger)
     found.problems += [f"drift: seq {row.seq} {row.body[:200]}" for row in rows if _is_drift(row)]
-    _judge_memory(found, samples)
+    judge_memory(found, samples)
     found.problems = found.problems[:PROBLEMS_MOST]
     return found
 
@@ -104,7 +107,8 @@ def judge(session: Session) -> Verdict:
 # --- the course ---------------------------------------------------------------------------------------------------
 
 
-def _tell_course(found: Verdict, plan: Plan, samples: Sequence[Sample], restarts: int) -> None:
+def judge_course(found: Verdict, plan: Plan, samples: Sequence[Sample], restarts: int) -> None:
+    """The run by its samples: pace, and what there is more and more of."""
     last = samples[-1]
     lags = [each.lag_ns / 1e6 for each in samples if each.lag_ns is not None]
     found.figures += [
@@ -138,15 +142,15 @@ def _spread(figures: Iterable[int | None]) -> str:
 
 
 COUNT_SLACK = 4
-"""Threads and files may be so many more at the end than in the middle: connections come and go."""
+"""Threads and files may be so many more at the end of the second half than at its beginning, as connections go."""
 
 
 def _rising(samples: Sequence[Sample], name: str) -> Iterator[str]:
-    """Threads and files that only become more: the least of the last quarter against the most of the third one."""
-    counts = [getattr(each, name) for each in second_half(samples) if getattr(each, name) is not None]
-    middle = len(counts) // 2
-    if middle and min(counts[middle:]) > max(counts[:middle]) + COUNT_SLACK:
-        yield f"leak: {name.replace('_', ' ')} went from {max(counts[:middle])} to {min(counts[middle:])} and stay"
+    """Threads and files that only become more: the least of the last third against the most of the first."""
+    counts = [count for each in second_half(samples) if (count := getattr(each, name)) is not None]
+    third = len(counts) // 3
+    if third and min(counts[-third:]) > max(counts[:third]) + COUNT_SLACK:
+        yield f"leak: {name.replace('_', ' ')} went from {max(counts[:third])} to {min(counts[-third:])} and stay"
 
 
 def _tell_events(found: Verdict, rows: Sequence[Entry]) -> None:
@@ -207,7 +211,8 @@ def slope_of(points: Sequence[tuple[float, int]]) -> Slope:
     return Slope(rise * 3_600 / 1e6, (seconds[-1] - seconds[0]) / 3_600)
 
 
-def _judge_memory(found: Verdict, samples: Sequence[Sample]) -> None:
+def judge_memory(found: Verdict, samples: Sequence[Sample]) -> None:
+    """Resident memory of both processes over the second half."""
     half = second_half(samples)
     told = [each.facts for each in half if each.facts is not None]
     facts = told[-1] - told[0] if told else 0
@@ -217,7 +222,8 @@ def _judge_memory(found: Verdict, samples: Sequence[Sample]) -> None:
             found.problems.append(f"memory: too few samples of the {name} in the second half")
             continue
         slope = slope_of(points)
-        most_mb = SETTLING_MB + GROWTH_MOST_MB_PER_HOUR * slope.hours + kept_mb
+        settling_mb = SETTLING_MB if half[0].seconds >= WARM_UP_SECONDS else WARM_UP_MB
+        most_mb = settling_mb + GROWTH_MOST_MB_PER_HOUR * slope.hours + kept_mb
         found.figures += [
             (f"memory of the {name}, first / last", f"{_first(samples, name):.1f} / {points[-1][1] / 1e6:.1f} MB"),
             (
