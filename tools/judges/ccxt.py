@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from tools.judges.judge import Judge, holds, refused, run, same
@@ -83,7 +84,7 @@ class Ccxt(Judge):
         """As rows of six numbers."""
         rows = self.rest.fetch_ohlcv(SYMBOL, "1m", limit=5)
         same({len(row) for row in rows}, {6}, "columns")
-        same({later[0] - row[0] for row, later in zip(rows, rows[1:], strict=False)}, {60_000}, "the distance of rows")
+        same({later[0] - row[0] for row, later in pairwise(rows)}, {60_000}, "the distance of rows")
 
     def book_ticker(self) -> None:
         """And the day's figures."""
@@ -318,7 +319,9 @@ class Ccxt(Judge):
         with refused(self.ccxt.OrderNotFound):
             await self.pro.cancel_order_ws("987654321", SYMBOL)
 
-    async def _watched(self, watch: Callable[[], Any], act: Callable[[], Any], wanted: Callable[[Any], bool]) -> list[Any]:
+    async def _watched(
+        self, watch: Callable[[], Any], act: Callable[[], Any], wanted: Callable[[Any], bool]
+    ) -> list[Any]:
         """What is watched until it is as wanted; it is acted once the stream is open."""
         first = asyncio.ensure_future(watch())
         await asyncio.sleep(1)  # the client does not say when it has subscribed

@@ -51,11 +51,13 @@ def all_orders(floor: Floor, symbol: str, span: Span) -> Result:
     floor.instrument(symbol)
     _check_window(span)
     until_ms = ms(floor.now_ns) - floor.faults.history_lag_ns // MILLISECOND_NS
+    found = (floor.register.find(order_id, None) for order_id, _at_ms in floor.register.history(symbol))
     rows: list[Json] = []
-    for order in floor.register.orders(symbol):
-        row = order_row(order, floor.register.of(order))
-        is_asked = span.from_id is None or row["orderId"] >= span.from_id
-        if is_asked and row["time"] <= until_ms and span.has(row["time"]):
+    for order in found:
+        row = order_row(order, floor.register.of(order)) if order is not None else None
+        if row is None or (span.from_id is not None and row["orderId"] < span.from_id):
+            continue
+        if row["time"] <= until_ms and span.has(row["time"]):
             rows.append(row)
     return _limited(rows, span), []
 
