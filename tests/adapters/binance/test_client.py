@@ -309,6 +309,9 @@ def test_a_line_is_followed_by_another_before_its_life_ends(local: Local) -> Non
         rest(held)
         held.submit("h20i60b1c0000012", price=Decimal(101))
         held.wait(inputs.Trade)
+        line = held.venue._session.line
+        assert line is not None
+        assert (line.serving or 0) > 1
         assert not held.all(inputs.VenueLost)
         assert not held.all(inputs.StreamLost)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +73,18 @@ def test_answers_to_orders(message: Any, status: int, request: Any) -> None:
     told = Answers(Translator(VENUE, {BTC: "BTCUSDT"})).read(request, result_of(status, json.dumps(message)))
     assert told
     assert all(isinstance(each, inputs.Report | inputs.ProtocolSurprise) for each in told)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"executedQty": "NaN"}, {"executedQty": "1E+999"}, {"status": "EXPIRED", "executedQty": "Infinity"},
+     {"executedQty": "0.1", "side": "SIDEWAYS"}, {"executedQty": "0.1", "type": "NOVELTY"},
+     {"executedQty": "0.1", "timeInForce": "NEVER"}],
+)  # fmt: skip
+def test_an_answer_that_can_not_be_is_doubt(changes: dict[str, Any]) -> None:
+    answers = Answers(Translator(VENUE, {BTC: "BTCUSDT"}))
+    told = answers.read(submit_order(), result_of(200, json.dumps(row(**changes))))
+    assert [type(each) for each in told] == [inputs.ProtocolSurprise, inputs.OutcomeUnknown]
 
 
 @given(
