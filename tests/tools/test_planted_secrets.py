@@ -123,13 +123,6 @@ def test_what_the_wire_says(
     said.assert_clean(key, secret)
 
 
-def _fails_in_its_thread(error: Exception) -> Callable[[Deliver], None]:
-    def hear(_: Deliver) -> NoReturn:
-        raise error
-
-    return hear
-
-
 @settings(max_examples=2, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(key=KEYS, secret=KEYS, form=st.sampled_from(["{key}", "signature={secret}", "{key!r} {secret!r}"]))
 def test_errors_that_a_start_ends_with(

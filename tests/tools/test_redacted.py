@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 import traceback
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from adapters.redaction import REDACTOR
 from adapters.secret import MASK, Secret
 from tools.redacted import PENDING_MOST, RedactedStream, redacted_stderr
+from tools.run import die
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP"
 
@@ -61,6 +63,17 @@ def test_tracebacks_threads_warnings_and_echoes(capsys: pytest.CaptureFixture[st
     assert said.count(MASK) == 5
     assert SECRET not in said
     assert "ValueError: GET /order?signature=***" in said
+
+
+def test_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a process that ends itself go past every stream."""
+    written: list[tuple[int, bytes]] = []
+    monkeypatch.setattr(os, "write", lambda handle, words: written.append((handle, words)))
+    monkeypatch.setattr(os, "_exit", lambda code: written.append((code, b"")))
+    die(RuntimeError(f"the disk said {SECRET}"))
+    assert [handle for handle, _words in written] == [2, 74]
+    assert b"the disk said ***" in written[0][1]
+    assert SECRET.encode() not in written[0][1]
 
 
 def _arguments() -> threading.ExceptHookArgs:
