@@ -17,7 +17,8 @@ from adapters.environment import (
     check_url,
     environment_of_account,
 )
-from adapters.registry import Adapter, adapters
+from adapters.registry import Adapter
+from tests.house.abilities import shipped
 
 MAINNET = Environment("mainnet", is_live=True, hosts=("api.example.com", "stream.example.com"))
 TESTNET = Environment("testnet", is_live=False, hosts=("testnet.example.vision", "stream.testnet.example.vision"))
@@ -149,7 +150,7 @@ def test_the_environment_of_options() -> None:
     assert not Adapter("bare", Bare, connect).environment(Bare()).is_live  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("adapter", adapters().values(), ids=lambda adapter: adapter.name)
+@pytest.mark.parametrize("adapter", shipped().values(), ids=lambda adapter: adapter.name)
 def test_the_installed_adapters_state_their_environments(adapter: Adapter) -> None:
     """Data alone: live hosts are lower-case names, and reached through the adapter's own check."""
     for environment in adapter.environments:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib import import_module
 
-from adapters.registry import adapters
+from adapters.registry import GROUP, Adapter
 from tests.house.source import ROOT
 from tools.doctor.abilities import table
 
@@ -20,9 +22,16 @@ real money: it needs `mode = "live"` and `--live`.
 BLOCK = re.compile(r"<!-- capabilities -->\n(.*?)<!-- end of capabilities -->", re.DOTALL)
 
 
+def shipped() -> dict[str, Adapter]:
+    """The adapters that the project itself names, whatever else is installed."""
+    named: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][GROUP]
+    places = {name: place.partition(":") for name, place in named.items()}
+    return {name: getattr(import_module(module), attribute) for name, (module, _, attribute) in places.items()}
+
+
 def filled(text: str) -> str:
     """The text with the table as the adapters have it."""
-    block = f"<!-- capabilities -->\n{INTRODUCTION}{table(adapters())}\n<!-- end of capabilities -->"
+    block = f"<!-- capabilities -->\n{INTRODUCTION}{table(shipped())}\n<!-- end of capabilities -->"
     return BLOCK.sub(lambda _: block, text)
 
 
