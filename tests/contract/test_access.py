@@ -21,6 +21,7 @@ def test_rate_limit(trading: Trading, served: Served) -> None:
     assert not trading.was_in_doubt(refused)
     assert trading.order(refused).client_order_id not in served.books().ids
     if served.counterpart.throttles:
+        refusals = trading.record.kinds["VenueThrottled"]
         trading.restart()
         assert "throttled" in {pause.reason for pause in trading.state.pauses.values()}
         trading.wait(trading.is_trading, "trading again")
@@ -28,7 +29,8 @@ def test_rate_limit(trading: Trading, served: Served) -> None:
         asked_ns = [at_ns for request, at_ns in trading.record.requests if at_ns > trading.began_ns]
         assert trading.pace.now_ns() >= until_ns
         assert asked_ns
-        assert min(asked_ns) >= until_ns, "it was asked before"
+        assert min(asked_ns) >= until_ns, "the engine has asked before"
+        assert trading.record.kinds["VenueThrottled"] == refusals, "the adapter has asked before, and was refused again"
     assert trading.status(resting) is NEW
     trading.until(trading.rest(lots=4), NEW)
     assert_at_rest(trading, served, rejected=[refused])

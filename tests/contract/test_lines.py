@@ -9,11 +9,14 @@ from tests.contract.verdict import assert_at_rest
 
 
 def test_stream_gap(trading: Trading, served: Served) -> None:
-    """A word about an execution is lost while the stream goes on: it is found, and booked once."""
-    served.set_faults({"drop": {"at": [1, 2, 3], "on": ["execution"]}, "duplicate": {"every": 2, "on": ["execution"]}})
-    orders = [trading.take() for _ in range(4)]
-    for order_id in orders:
+    """Words about executions are lost while the stream goes on: they are found, and booked once, whoever heard what."""
+    served.set_faults({"drop": {"every": 1, "on": ["execution"]}})
+    trading.until(trading.rest_until_executed(served.books), FILLED)
+    served.set_faults({"drop": {"at": [1, 3], "on": ["execution"]}, "duplicate": {"every": 2, "on": ["execution"]}})
+    for order_id in [trading.take() for _ in range(4)]:
         trading.until(order_id, FILLED)
+    for order_id in list(trading.state.open_ids):
+        trading.cancel_order(order_id)
     assert_at_rest(trading, served)
 
 
