@@ -12,6 +12,7 @@ NO_CASES = ("test_completeness", "test_broken_clients")
 
 CANNOT: dict[str, set[str]] = {
     "binance": set(),
+    "binance_usdm": set(),
     "simulated": {"clock_skew", "credentials_expire_or_are_revoked"},
 }
 """Adapter: the cases that it does not take part in. A row that grows is a decision, not an accident."""
