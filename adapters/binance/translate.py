@@ -251,7 +251,7 @@ class Translator(Names):
         """An order as it stands; raises `ValueError` for one that says it in words that nobody knows."""
         if row.status not in STATUSES or row.type not in OUR_TYPES or row.orig_qty is None or row.side is None:
             raise ValueError(f"an order that is {row.type} and {row.status}")
-        quantity, raw = row.orig_qty - (row.prevented_quantity or ZERO), raw or self.raw(_shown(row))
+        quantity, raw = row.orig_qty - (row.prevented_quantity or ZERO), raw or self.raw(shown(row))
         return inputs.StatusReport(
             **self.order_head(row, raw), status=STATUSES[row.status], side=Side(row.side.lower()),
             order_type=OUR_TYPES[row.type], time_in_force=TimeInForce(row.time_in_force.lower()),
@@ -260,7 +260,7 @@ class Translator(Names):
 
     def trade(self, row: wire.TradeRow, raw: str = "") -> inputs.Trade:
         """An execution of a list; raises `ValueError` for numbers that are none."""
-        client_id, raw = self.known.client_id(row.symbol, row.order_id), raw or self.raw(_shown(row))
+        client_id, raw = self.known.client_id(row.symbol, row.order_id), raw or self.raw(shown(row))
         return inputs.Trade(
             **self.head(row.symbol, client_id, row.order_id, row.time, raw), exec_id=ExecId(str(row.id)),
             side=Side.BUY if row.is_buyer else Side.SELL, quantity=exact(row.qty), price=exact(row.price),
@@ -281,7 +281,7 @@ class Translator(Names):
         ]  # fmt: skip
 
 
-def _shown(row: Struct) -> str:
+def shown(row: Struct) -> str:
     """A row of a list as it was read: what a report about it rests on."""
     return msgspec.json.encode(row).decode()
 

@@ -64,11 +64,11 @@ class History(Asker):
 
     def trades_since(self, symbol: str, since_ns: int) -> tuple[tuple[wire.TradeRow, ...], bool]:
         """All executions of a symbol since then, each known by its client id; and whether these are all."""
-        first = self._first_page(symbol, since_ns)
-        if first is None:
+        page = self._first_page(symbol, since_ns)
+        if page is None:
             return (), False
-        found, is_whole = list(first), True
-        for _page in range(PAGES_MOST if first else 0):
+        found, is_whole = list(page[0]), page[1]
+        for _page in range(0 if is_whole else PAGES_MOST):
             rows = self.ask(calls.user_trades(symbol, from_id=found[-1].id + 1), tuple[wire.TradeRow, ...])
             found += rows
             is_whole = len(rows) < PAGE_MOST
@@ -77,8 +77,9 @@ class History(Asker):
         nameless = self._nameless(symbol, found)
         return tuple(row for row in found if row.order_id not in nameless), is_whole and not nameless
 
-    def _first_page(self, symbol: str, since_ns: int) -> tuple[wire.TradeRow, ...] | None:
-        """The first that are found, window by window: the venue looks no further at once. None for too many."""
+    def _first_page(self, symbol: str, since_ns: int) -> tuple[tuple[wire.TradeRow, ...], bool] | None:
+        """The first that are found, window by window, for the venue looks no further at once; and whether there are no
+        others. None for too many windows."""
         begin_ns, now_ns = since_ns, self._access.venue_ns()
         for _window in range(WINDOWS_MOST):
             end_ns = begin_ns + WINDOW_NS - MILLISECOND_NS
@@ -86,7 +87,7 @@ class History(Asker):
             call = calls.user_trades(symbol, since_ms=begin_ns // MILLISECOND_NS, until_ms=until_ms)
             rows = self.ask(call, tuple[wire.TradeRow, ...])
             if rows or until_ms is None:
-                return rows
+                return rows, until_ms is None and len(rows) < PAGE_MOST
             begin_ns = end_ns
         return None
 

@@ -26,6 +26,7 @@ class Snapshots:
     def __init__(self, access: Access, translator: Translator) -> None:
         self._access, self._translator = access, translator
         self._history = History(access, translator, Lane.RECONCILE)
+        self._was_flat = False
 
     def take(self, request: outbox.TakeSnapshot) -> Input:
         """One snapshot, or why there is none."""
@@ -42,9 +43,10 @@ class Snapshots:
         since_ns = request.since_ns + taken_ns - self._access.now_ns()  # by the venue's clock
         since_ns -= since_ns % MILLISECOND_NS
         found = [self._history.trades_since(symbol, since_ns) for symbol in self._translator.symbols]
-        fundings, are_fundings_whole = self._history.fundings(since_ns)
-        balances = self._history.ask(calls.balances(), tuple[wire.BalanceRow, ...])
         positions = self._history.ask(calls.positions(), tuple[wire.PositionRow, ...])
+        is_flat = not any(row.position_amt for row in positions) and not any(rows for rows, _is_read in found)
+        fundings, are_fundings_whole = self._fundings(since_ns, is_flat=is_flat)
+        balances = self._history.ask(calls.balances(), tuple[wire.BalanceRow, ...])
         account = self._history.ask(calls.account(), wire.Account)
         is_whole = are_fundings_whole and all(is_read for _rows, is_read in found)
         if any(row.position_side != ONE_WAY and row.position_amt for row in positions):
@@ -60,6 +62,14 @@ class Snapshots:
             fundings=tuple(self._translator.funding(row) for row in fundings),
             margin=self._translator.margin(account, _dollars(balances)),
         )  # fmt: skip
+
+    def _fundings(self, since_ns: int, *, is_flat: bool) -> tuple[tuple[wire.IncomeRow, ...], bool]:
+        """Who holds nothing, and has held nothing since the last snapshot, is paid nothing: that is not asked, because
+        it is the dearest question of all. The first time it is."""
+        was_flat, self._was_flat = self._was_flat, False
+        found = ((), True) if was_flat and is_flat else self._history.fundings(since_ns)
+        self._was_flat = is_flat
+        return found
 
 
 def _dollars(balances: tuple[wire.BalanceRow, ...]) -> Asset:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from attrs import frozen
 
 from adapters.binance.ids import KnownIds, is_ours
-from adapters.binance.translate import Head, Names, fee_of
+from adapters.binance.translate import Head, Names, fee_of, shown
 from adapters.binance.wire import WireError, decode
 from adapters.binance_usdm import wire
 from engine import inputs, outbox
@@ -198,15 +198,16 @@ class Translator(Names):
         """An order as it stands; raises `ValueError` for one that says it in words that nobody knows."""
         if row.status not in STATUSES:
             raise ValueError(f"an order that is {row.status}")
+        head = self.order_head(row, raw or self.raw(shown(row)))
         return inputs.StatusReport(
-            **self.order_head(row, raw), status=STATUSES[row.status], side=Side(row.side.lower()),
+            **head, status=STATUSES[row.status], side=Side(row.side.lower()),
             order_type=_type(row.type), time_in_force=TIMES.get(row.time_in_force, TimeInForce.GTC),
             quantity=exact(row.orig_qty), filled=exact(row.executed_qty), price=_price(row.price),
         )  # fmt: skip
 
     def trade(self, row: wire.TradeRow, raw: str = "") -> inputs.Trade:
         """An execution of a list; raises `ValueError` for numbers that are none."""
-        client_id = self.known.client_id(row.symbol, row.order_id)
+        client_id, raw = self.known.client_id(row.symbol, row.order_id), raw or self.raw(shown(row))
         return inputs.Trade(
             **self.head(row.symbol, client_id, row.order_id, row.time, raw), exec_id=ExecId(str(row.id)),
             side=Side(row.side.lower()), quantity=exact(row.qty), price=exact(row.price),
@@ -220,7 +221,7 @@ class Translator(Names):
         """A payment for holding a contract; its id is the same wherever it is told."""
         return inputs.FundingReported(
             venue=self.venue, instrument=self.name(row.symbol), funding_id=str(row.tran_id), asset=Asset(row.asset),
-            amount=exact(row.income), transact_ns=row.time * MILLISECOND_NS,
+            amount=exact(row.income), transact_ns=row.time * MILLISECOND_NS, raw=self.raw(shown(row)),
         )  # fmt: skip
 
     def position(self, row: wire.PositionRow) -> inputs.VenuePosition:

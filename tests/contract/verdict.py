@@ -23,15 +23,19 @@ def assert_at_rest(trading: Trading, served: Served, *, rejected: Sequence[str] 
     trading.wait(lambda: trading.is_settled() and trading.is_trading(), "everything to be settled")
     problems: list[str] = []
     for _ in range(LOOKS_MOST):  # what is on its way at one look is not at another
-        problems = [*_problems(trading, served)]
+        problems = [*_problems(trading, served), *_pauses(trading)]
         if not problems:
             break
         trading.run("100ms")
     refused = {body["order_id"] for body in trading.bodies("OrderRejected")}
     problems += [f"O6: {order_id} was refused, or taken for it" for order_id in sorted(refused ^ set(rejected))]
-    problems += [f"{pause.reason} still pauses: {pause.detail}" for pause in trading.state.pauses.values()]
     if problems:
         raise Violation([*problems, trading.told_orders()])
+
+
+def _pauses(trading: Trading) -> Iterator[str]:
+    for pause in trading.state.pauses.values():
+        yield f"{pause.reason} still pauses: {pause.detail}"
 
 
 def _problems(trading: Trading, served: Served) -> Iterator[str]:
