@@ -167,8 +167,10 @@ class UsdmVenue:
             case outbox.TakeSnapshot():
                 is_taken = self._snapshots.put(request)
             case _:
-                assert self._entry is not None, "open comes before release"
-                self._entry.put(request)
+                if self._entry is None:  # a start releases cancels that were waiting before it opens its venues
+                    self._access.tell(self._translator.unanswered(request, "not open yet"))
+                else:
+                    self._entry.put(request)
                 return
         if not is_taken:
             self._access.tell(self._translator.unanswered(request, "queue full"))
@@ -184,6 +186,7 @@ class UsdmVenue:
             self._entry.close()
         if self._thread is not None:
             self._thread.join(JOIN_SECONDS)
+        self._access.close_lines()
 
     # --- questions, each kind in a thread of its own ----------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from adapters.binance_usdm.server.tickets import SIDES, read_ticket
 from adapters.binance_usdm.server.tickets import TIMES as TIMES_IN_FORCE
 from adapters.binance_usdm.server.tickets import TYPES as ORDER_TYPES
 from adapters.simulated import wire
-from adapters.simulated.faults import Kind
+from adapters.simulated.faults import Fate, Kind
 from engine.instrument import Instrument, InstrumentKind
 from engine.values import ZERO
 
@@ -45,7 +45,18 @@ def _house(call: Call) -> UsdmHouse:
 
 def _about_account(call: Call, kind: Kind | None, work: Callable[[Floor, Account], Result]) -> Errand:
     house = _house(call)
-    return call.errand(kind, lambda floor, _: work(floor, house.account()))
+    return _order(call, kind, lambda floor: work(floor, house.account()))
+
+
+def _order(call: Call, kind: Kind | None, work: Callable[[Floor], Result]) -> Errand:
+    house = _house(call)
+
+    def carry_out(floor: Floor, fate: Fate) -> Result:
+        if fate.disconnect:
+            house.cut_streams()
+        return work(floor)
+
+    return call.errand(kind, carry_out)
 
 
 def _named(params: Params) -> tuple[str, int | None, str | None]:
@@ -77,13 +88,13 @@ def cancel(call: Call) -> Errand:
     """DELETE /fapi/v1/order."""
     symbol, order_id, client_id = _named(call.params)
     call.params.finish()
-    return call.errand(Kind.CANCEL, lambda floor, _: orders.cancel(floor, symbol, order_id, client_id))
+    return _order(call, Kind.CANCEL, lambda floor: orders.cancel(floor, symbol, order_id, client_id))
 
 
 def cancel_all(call: Call) -> Errand:
     """DELETE /fapi/v1/allOpenOrders."""
     symbol = call.params.need("symbol")
-    return call.errand(Kind.CANCEL, lambda floor, _: orders.cancel_all(floor, symbol))
+    return _order(call, Kind.CANCEL, lambda floor: orders.cancel_all(floor, symbol))
 
 
 def modify(call: Call) -> Errand:
@@ -97,11 +108,11 @@ def modify(call: Call) -> Errand:
     params.finish()
     call.house.weights.check_orders()
 
-    def work(floor: Floor, _: object) -> Result:
+    def work(floor: Floor) -> Result:
         order = orders.find_open(floor, symbol, order_id, client_id, code=-2013)
         return orders.modify(floor, order, side, quantity, price)
 
-    return call.errand(Kind.REPLACE, work)
+    return _order(call, Kind.REPLACE, work)
 
 
 # --- questions about orders ---------------------------------------------------------------------------------------

@@ -30,7 +30,14 @@ class UsdmHouse(House):
         super().__init__(settings, failed)
         self.usdm = settings.options
         self.weights = self.order_weights = UsdmWeights(self.usdm, self.clock)
+        self.cuts: set[Callable[[], None]] = set()
         self.listen_keys = ListenKeys(self.clock, int(self.usdm.listen_key_life_ns))
+
+    def cut_streams(self) -> None:
+        """A connection that a fault cuts in the middle of a request takes those on which the account's events come with
+        it, as when the network goes away."""
+        for cut in list(self.cuts):
+            cut()
 
     def _build(self, log: EventLog, at_ns: int) -> Gateway:
         simulated = self.usdm.contracts(self.symbols)

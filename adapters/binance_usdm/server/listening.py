@@ -66,6 +66,7 @@ class AccountListener:
             self.outgoing.end()
             return
         self._connection = floor.connect(self._hear)
+        self._house.cuts.add(self.outgoing.cut)
         try:
             floor.send(self._connection, 0, wire.Hello())
             for _text in self.outgoing.socket:
@@ -73,6 +74,7 @@ class AccountListener:
         except ConnectionClosed:
             pass  # The client is gone; that is all there is to know.
         finally:
+            self._house.cuts.discard(self.outgoing.cut)
             floor.disconnect(self._connection)
             self.outgoing.end()
 
