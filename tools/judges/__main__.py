@@ -45,7 +45,7 @@ def main(names: tuple[str, ...], is_slice: bool) -> None:
         if verdicts[-1].skipped:
             console.print(f"[yellow]{judge}[/yellow] skipped: {verdicts[-1].skipped}", highlight=False, soft_wrap=True)
     console.print(sheet(verdicts))
-    console.print(f"{len(CASES)} checks, {time.monotonic() - began:.0f} s", highlight=False)
+    console.print(f"{len(CASES)} checks and the requests themselves, {time.monotonic() - began:.0f} s", highlight=False)
     raise SystemExit(any(verdict.failed for verdict in verdicts))
 
 

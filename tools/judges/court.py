@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from adapters.binance.server.options import ExchangeOptions
 from tools.bench.backtest import START
 from tools.bench.environment import PeerMissing, interpreter_of, last_word
+from tools.judges.recorder import recording
+from tools.judges.same_requests import Comparison, compare
 
 JUDGES = ("python_binance", "binance_sdk_spot", "ccxt")
 """Each is a module here, the pins of its environment and the environment's name."""
@@ -29,6 +31,7 @@ ENVIRONMENTS = Path(".judges")
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SAME = "requests"
 EXCHANGE = "from tools.cli import main; main()"
 LISTENING = "listening on "
 START_SECONDS = 30
@@ -42,19 +45,23 @@ class NoExchange(Exception):
 
 @frozen
 class Finding:
-    """What came of one check. `failed` is what the client said, `without` why it was not asked."""
+    """What came of one check. `failed` is what the client said, `without` why it was not asked, `note` what else is to
+    be known."""
 
     case: str
     failed: str | None = None
     without: str | None = None
     seconds: float | None = None
+    note: str = ""
 
     @property
     def words(self) -> str:
         """One line."""
         if self.failed is not None:
             return f"FAILED: {self.failed}"
-        return "ok" if self.without is None else f"not asked: {self.without}"
+        if self.without is not None:
+            return f"not asked: {self.without}"
+        return f"ok: {self.note}" if self.note else "ok"
 
 
 @frozen
@@ -95,8 +102,27 @@ def hear(judge: str, told: Told, install_s: float, seconds: float = JUDGE_SECOND
         python = interpreter_of(judge, HERE, ENVIRONMENTS, install_s)
     except PeerMissing as error:
         return Verdict(judge, skipped=str(error))
-    with tempfile.TemporaryDirectory(prefix="holdfast-judges-") as name, exchange(Path(name)) as told_of:
-        return _judge(judge, [str(python), "-I", "-c", START, str(ROOT)], told_of, told, seconds)
+    with (
+        tempfile.TemporaryDirectory(prefix="holdfast-judges-") as name,
+        exchange(Path(name)) as told_of,
+        recording(told_of["url"]) as (url, recorder),
+    ):
+        command = [str(python), "-I", "-c", START, str(ROOT)]
+        verdict = _judge(judge, command, told_of | {"url": url}, told, seconds)
+        for finding in findings_of(compare(recorder.requests)):
+            told(judge, finding)
+            verdict.findings.append(finding)
+    return verdict
+
+
+def findings_of(comparison: Comparison) -> list[Finding]:
+    """Whether the judge's requests are ours; that there are none at all is a failure too."""
+    if comparison.differences:
+        return [Finding(SAME, failed=difference) for difference in comparison.differences]
+    if not comparison.same:
+        return [Finding(SAME, failed="it sent none that the adapter makes too")]
+    made = f"{comparison.same.total()} of {len(comparison.same)} kinds"
+    return [Finding(SAME, note=f"{made} are the adapter's too; {comparison.foreign.total()} it never makes")]
 
 
 def _judge(judge: str, command: list[str], told_of: dict[str, str], told: Told, seconds: float) -> Verdict:
@@ -181,9 +207,9 @@ def exchange(directory: Path) -> Iterator[dict[str, str]]:
             process.kill()
             process.wait()
             raise NoExchange(last_word(log.read_text("utf-8")))
-        defaults = ExchangeOptions()
+        url, defaults = line.removeprefix(LISTENING).partition(",")[0], ExchangeOptions()
         yield {
-            "url": line.removeprefix(LISTENING).partition(",")[0], "api_key": defaults.api_key,
+            "url": url, "socket_url": url.replace("http://", "ws://"), "api_key": defaults.api_key,
             "secret": defaults.api_secret, "public_api_key": defaults.public_api_key, "private_key": str(private_key),
         }  # fmt: skip
     finally:

@@ -234,7 +234,7 @@ class Exchange:
     def __init__(self, told: dict[str, str]) -> None:
         self.url, self.api_key, self.secret = told["url"], told["api_key"], told["secret"]
         self.public_api_key, self.private_key = told["public_api_key"], Path(told["private_key"])
-        self.socket_url = self.url.replace("http://", "ws://")
+        self.socket_url = told["socket_url"]
 
     @classmethod
     def from_arguments(cls) -> Exchange:
