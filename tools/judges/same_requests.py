@@ -126,12 +126,13 @@ _TYPES = {word: kind for kind, word in calls.TYPES.items()} | {calls.POST_ONLY: 
 
 
 def _terms(theirs: Params) -> dict[str, Any]:
-    is_trailing = "trailingDelta" in theirs
-    if "e" in theirs["quantity"].lower() or is_trailing:
-        raise ValueError("the engine's words are others")
+    kind = _TYPES[theirs["type"]]
+    needed = {"price": kind.has_price, "stopPrice": kind.has_trigger}
+    if "trailingDelta" in theirs or any(name not in theirs for name, is_needed in needed.items() if is_needed):
+        raise ValueError("the engine has no such order")
     return {
         "side": Side(theirs["side"].lower()),
-        "order_type": _TYPES[theirs["type"]],
+        "order_type": kind,
         "time_in_force": TimeInForce(theirs.get("timeInForce", "GTC").lower()),
         "post_only": theirs["type"] == calls.POST_ONLY,
         "quantity": Decimal(theirs["quantity"]),
