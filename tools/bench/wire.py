@@ -69,8 +69,8 @@ def measure_wire(directory: Path, scale: Scale) -> Sheet:
         ("", "p50 µs", "p99 µs", "× floor p50", "× floor p99"),
     )
     for entry, name in ENTRIES.items():
-        stamps, floor = _measure(directory / f"wire-{entry}", entry, WARM_UP[scale], rounds)
-        _add(sheet, name, stamps, floor)
+        stamps, floor = follow(directory / f"wire-{entry}", entry, WARM_UP[scale], rounds)
+        add_ways(sheet, name, stamps, floor)
     sheet.notes += [
         "a tick begins when the exchange hands its frame to the kernel; wire: the kernel has the order; ack: the "
         "answer has been read and is in the inbox",
@@ -80,19 +80,20 @@ def measure_wire(directory: Path, scale: Scale) -> Sheet:
     return sheet
 
 
-def _add(sheet: Sheet, name: str, stamps: Mapping[str, Mapping[int, int]], floor: Floor) -> None:
-    ways = {stage: _times(stamps["sent"], stamps[stage]) for stage in (*STAGES, "arrived")}
+def add_ways(sheet: Sheet, name: str, stamps: Mapping[str, Mapping[int, int]], floor: Floor) -> None:
+    """The lines of one door: each way beside its floor, and where the time goes."""
+    ways = {stage: taken(stamps["sent"], stamps[stage]) for stage in (*STAGES, "arrived")}
     for stage, bottom in (("heard", None), ("durable", None), ("wire", floor.wire), ("acknowledged", floor.ack)):
-        taken = ways[stage]
+        times = ways[stage]
         shown = {"heard": "inbox", "acknowledged": "ack"}.get(stage, stage)
         if bottom is None:
-            sheet.add(f"{name}: tick → {shown}", taken.p50_us, taken.p99_us, None, None)
+            sheet.add(f"{name}: tick → {shown}", times.p50_us, times.p99_us, None, None)
             continue
-        over = ratio(taken.p50_us, bottom.p50_us), ratio(taken.p99_us, bottom.p99_us)
-        sheet.add(f"{name}: tick → {shown}", taken.p50_us, taken.p99_us, *over)
+        over = ratio(times.p50_us, bottom.p50_us), ratio(times.p99_us, bottom.p99_us)
+        sheet.add(f"{name}: tick → {shown}", times.p50_us, times.p99_us, *over)
         sheet.add(f"{name}: floor of tick → {shown}", bottom.p50_us, bottom.p99_us, 1.0, 1.0)
     steps = ("sent", "heard", "taken", "decided", "durable", "released", "wire", "arrived", "acknowledged")
-    medians = [f"{after} {_times(stamps[before], stamps[after]).p50_us:,.0f}" for before, after in pairwise(steps)]
+    medians = [f"{after} {taken(stamps[before], stamps[after]).p50_us:,.0f}" for before, after in pairwise(steps)]
     trip, flush = Times(tuple(floor.round_trip)), Times(tuple(floor.flush))
     sheet.notes.append(f"{name}, µs p50 from each step to the next: {', '.join(medians)}")
     sheet.notes.append(
@@ -101,14 +102,19 @@ def _add(sheet: Sheet, name: str, stamps: Mapping[str, Mapping[int, int]], floor
     )
 
 
-def _times(began: Mapping[int, int], ended: Mapping[int, int]) -> Times:
+def taken(began: Mapping[int, int], ended: Mapping[int, int]) -> Times:
+    """From one stamp to another, of the ticks that have both."""
     return Times(tuple(at_ns - began[tick] for tick, at_ns in ended.items() if tick in began))
 
 
 # --- the processes ------------------------------------------------------------------------------------------------
 
 
-def _measure(directory: Path, entry: str, warm_up: int, rounds: int) -> tuple[dict[str, dict[int, int]], Floor]:
+def follow(directory: Path, entry: str, warm_up: int, rounds: int) -> tuple[dict[str, dict[int, int]], Floor]:
+    """Ticks through one door (`ws` or `rest`): monotonic nanoseconds by stage and tick, and the floor of the same time.
+
+    Raises `RuntimeError` where the engine does not trade, or does not end cleanly.
+    """
     directory.mkdir()
     floor = Floor()
     with _exchange() as port, _engine(directory, entry, port) as stamped:
