@@ -91,6 +91,7 @@ class Market:
         self.clock_offset_ns: dict[VenueName, int] = {}
         self.last_data_ns: dict[VenueName, int] = {}
         self.exchange_ns: dict[InstrumentName, int] = {}
+        self._lags_ns: dict[InstrumentName, int] = {}
         self.refused = 0
         self._refusal: tuple[Input, str] | None = None
         self._remark: tuple[Input, str] | None = None
@@ -139,6 +140,7 @@ class Market:
             case VenueConnected():
                 self._find(self._of_venue(seen.venue))
             case ClockJumped():
+                self._lags_ns = {name: lag_ns + seen.jump_ns for name, lag_ns in self._lags_ns.items()}
                 return self._keep([(s, bar) for s in self.series.values() for bar in s.builder.skip(at_ns)])
             case VenueDescribed():
                 for instrument in seen.description.instruments:
@@ -221,8 +223,8 @@ class Market:
         self._witness(sight, quote, at_ns)
         if not (sight.is_on_tick(quote.bid) and sight.is_on_tick(quote.ask)):
             self._note(sight, quote, Oddity.OFF_TICK)
-        if quote.exchange_ns is None and name in self.exchange_ns:
-            quote = evolve(quote, exchange_ns=self.exchange_ns[name])
+        if quote.exchange_ns is None and name in self._lags_ns:
+            quote = evolve(quote, exchange_ns=quote.received_ns - self._lags_ns[name])
         self.quotes[name] = quote
         sight.quotes.append(quote)
         return self._build(sight, BarSource.QUOTES, middle(quote), ZERO, 0, quote.received_ns) if sight.series else ()
@@ -353,7 +355,7 @@ class Market:
         if sight.quoted_ns - quote.exchange_ns < REORDERED_MOST_NS:
             return DataFault.OUT_OF_ORDER
         sight.quoted_ns = quote.exchange_ns
-        self.exchange_ns[quote.instrument] = quote.exchange_ns
+        self._date(quote.instrument, quote.exchange_ns, quote.received_ns)
         sight.noted.discard(Oddity.WENT_BACK)
         self._note(sight, quote, Oddity.WENT_BACK)
         return None
@@ -368,7 +370,11 @@ class Market:
     def _witness(
         self, sight: Watched, seen: Quote | TradeTick | MarkPrice | BookSnapshot | BookDelta, at_ns: int
     ) -> None:
-        """Remember the newest exchange time of an instrument: it dates quotes that carry none of their own."""
+        """Remember the newest exchange time of an instrument, and how late it came."""
         self.last_data_ns[sight.venue] = at_ns
         if seen.exchange_ns is not None and seen.exchange_ns > self.exchange_ns.get(seen.instrument, 0):
-            self.exchange_ns[seen.instrument] = seen.exchange_ns
+            self._date(seen.instrument, seen.exchange_ns, seen.received_ns)
+
+    def _date(self, instrument: InstrumentName, exchange_ns: int, received_ns: int) -> None:
+        """A quote without a time of its own is as late as what was dated last: it may come when nothing else does."""
+        self.exchange_ns[instrument], self._lags_ns[instrument] = exchange_ns, received_ns - exchange_ns

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine import inputs
 from engine.bars import Bar, BarSource
 from engine.data_faults import AHEAD_MOST_NS, REORDERED_MOST_NS, SAME_INSTANT_NS, DataFault, Oddity
-from engine.inputs import BookDelta, BookSnapshot, Candle, ClockMeasured, MarkPrice, Quote, TradeTick
+from engine.inputs import BookDelta, BookSnapshot, Candle, ClockJumped, ClockMeasured, MarkPrice, Quote, TradeTick
 from engine.market import LEVELS_SHOWN, QUOTES_KEPT, TRADES_KEPT, Market
 from engine.series import BARS_KEPT, Frame
 from engine.values import SECOND_NS, InstrumentName, exact_arithmetic
@@ -148,6 +148,20 @@ def test_a_quote_is_compared_with_the_times_of_quotes_alone() -> None:
     assert shown(market, evolve(QUOTE, exchange_ns=older)) is None
     assert shown(market, evolve(QUOTE, exchange_ns=older - SAME_INSTANT_NS)) is None
     assert shown(market, evolve(QUOTE, exchange_ns=older - SAME_INSTANT_NS - 1)) == DataFault.OUT_OF_ORDER
+
+
+def test_a_quote_without_a_time_is_as_late_as_what_was_dated_last() -> None:
+    """It may come when nothing else does: in a quiet market it is no older for that. Our clock's jump is none of it."""
+    market = watching()
+    lag_ns = 2 * SECOND_NS
+    shown(market, evolve(TICK, exchange_ns=T0_NS - lag_ns))
+    later_ns = T0_NS + 30 * SECOND_NS
+    market.observe(evolve(QUOTE, exchange_ns=None, received_ns=later_ns), later_ns)
+    assert market.quote_age_ns(BTC, later_ns) == lag_ns
+    market.observe(ClockJumped(3_600 * SECOND_NS), later_ns)
+    jumped_ns = later_ns + 3_601 * SECOND_NS
+    market.observe(evolve(QUOTE, exchange_ns=None, received_ns=jumped_ns), jumped_ns)
+    assert market.quotes[BTC].exchange_ns == later_ns + SECOND_NS - lag_ns
 
 
 def test_times_that_went_back_are_taken_said_once_and_dated_as_they_are() -> None:

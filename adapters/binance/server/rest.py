@@ -77,6 +77,7 @@ def _no_route(request: HttpRequest) -> HttpAnswer:
 
 
 def refusal(house: House, request: HttpRequest, refused: Refused) -> HttpAnswer:
+    """A refusal as REST tells it, with how long to stay away where that is told."""
     headers = house.weights.headers(request.address, with_orders=False)
     if refused.retry_seconds is not None:
         headers["Retry-After"] = str(refused.retry_seconds)

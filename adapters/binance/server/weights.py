@@ -177,6 +177,7 @@ def limit_rows(limits: Limits) -> list[dict[str, Any]]:
 
 
 def refused(status: int, message: str, now_ns: int, free_ns: int, code: int = -1003) -> Refused:
+    """A refusal for asking too much, until an instant."""
     data = {"serverTime": now_ns // MILLISECOND_NS, "retryAfter": free_ns // MILLISECOND_NS}
     seconds = max(1, -(-(free_ns - now_ns) // SECOND_NS))
     return Refused(code, message, status, data, seconds)
