@@ -80,11 +80,11 @@ class AccountListener:
 
     def look(self) -> None:
         """Every so often: a key that is over ends it, and says so."""
-        if self._connection is not None and not self._is_over and not self._house.listen_keys.opens(self._key):
-            self._is_over = True
-            now_ms = ms(self._house.clock())
-            self._say({"e": "listenKeyExpired", "E": now_ms, "listenKey": self._key})
+        if self._is_over:  # it was told the last time
             self.outgoing.close(EXPIRED, "listen key expired")
+        elif self._connection is not None and not self._house.listen_keys.opens(self._key):
+            self._is_over = True
+            self._say({"e": "listenKeyExpired", "E": ms(self._house.clock()), "listenKey": self._key})
 
     def change(self, faults: BinanceFaults) -> None:
         """What new faults do to it."""
