@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -39,6 +40,7 @@ FRAME_BYTES = 400
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 ENTRIES = {"ws": "WS API", "rest": "REST"}
+DISTURBED = ("VenueLost", "VenueThrottled", "StreamLost", "OutcomeUnknown", "OrderRejected", "OrderDenied")
 WIRE_TARGET, ACK_TARGET = 2.0, 2.5
 
 
@@ -65,7 +67,7 @@ def measure_wire(directory: Path, scale: Scale) -> Sheet:
     rounds = ROUNDS[scale]
     sheet = Sheet(
         "wire",
-        f"A tick's way through the client of Binance: {rounds:,} ticks, one each {EVERY_SECONDS * 1e3:.0f} ms",
+        f"A tick through Binance's client: {rounds:,}, one each {EVERY_SECONDS * 1e3:.0f} ms",
         ("", "p50 µs", "p99 µs", "× floor p50", "× floor p99"),
     )
     for entry, name in ENTRIES.items():
@@ -113,7 +115,7 @@ def taken(began: Mapping[int, int], ended: Mapping[int, int]) -> Times:
 def follow(directory: Path, entry: str, warm_up: int, rounds: int) -> tuple[dict[str, dict[int, int]], Floor]:
     """Ticks through one door (`ws` or `rest`): monotonic nanoseconds by stage and tick, and the floor of the same time.
 
-    Raises `RuntimeError` where the engine does not trade, or does not end cleanly.
+    Raises `RuntimeError` where the engine does not trade, is disturbed, or does not end cleanly.
     """
     directory.mkdir()
     floor = Floor()
@@ -126,6 +128,7 @@ def follow(directory: Path, entry: str, warm_up: int, rounds: int) -> tuple[dict
             path = directory / "floor.log"
             _tick(ticks, echo, (path, _bytes(directory / "run")), range(warm_up, warm_up + rounds), floor)
         stamps = _stamps(port)
+    _check_undisturbed(directory / "run")
     stamps |= json.loads(stamped.read_text())
     wanted = range(warm_up, warm_up + rounds)
     found = {
@@ -179,6 +182,14 @@ def _bytes(journal: Path) -> bytes:
         rows = list(reader.read())
     newest = next(row.batch for row in reversed(rows) if row.kind == "SubmitRequested")
     return "\n".join(row.body for row in rows if row.batch == newest).encode()
+
+
+def _check_undisturbed(journal: Path) -> None:
+    """A line that was lost, or an order that was refused, is not what is measured; raises `RuntimeError`."""
+    with Reader(journal) as reader:
+        found = Counter(row.kind for row in reader.read() if row.kind in DISTURBED)
+    if found:
+        raise RuntimeError(f"what was measured was disturbed: {dict(found)}")
 
 
 def _stamps(port: int) -> dict[str, dict[int, int]]:

@@ -51,7 +51,7 @@ def _stamp_inbox(found: Stamps) -> None:
         if isinstance(seen, inputs.Quote):
             found["heard"][_tick(str(seen.bid))] = time.monotonic_ns()
         elif isinstance(seen, inputs.Ack) and seen.client_order_id in asked:
-            found["acknowledged"][asked[seen.client_order_id]] = time.monotonic_ns()
+            found["acknowledged"].setdefault(asked[seen.client_order_id], time.monotonic_ns())
         deliver(inbox, seen)
 
     def stamp_taking(runner: Runner, seen: inputs.Input) -> None:

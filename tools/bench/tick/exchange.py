@@ -7,7 +7,9 @@ monotonic clock, which all its processes share.
 from __future__ import annotations
 
 import json
+import queue
 import sys
+import threading
 import time
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,6 +24,9 @@ FIRST_CENTS = 5_000_000
 """The bid of tick 0, in hundredths; each tick is one higher, so that an order's price says which tick it answers."""
 
 WS_API, STREAMS, TICKS, ECHO = "/ws-api/v3", "/stream", "/bench/tick", "/bench/echo"
+EVENTS_AFTER_SECONDS = 0.002
+"""The account's events of an order come so long after its answer, so that it is the answer whose time is taken."""
+
 PLENTY = 1_000_000
 LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": PLENTY},
@@ -61,6 +66,9 @@ class PromptExchange:
     def __init__(self) -> None:
         self._door = Door(0, self._respond, self._talk)
         self._listeners: list[ServerConnection] = []
+        self._accounts: list[ServerConnection] = []
+        self._placed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._tell_events, name="events", daemon=True)
         self.sent: dict[int, int] = {}
         self.arrived: dict[int, int] = {}
         self._orders = 0
@@ -72,6 +80,7 @@ class PromptExchange:
 
     def start(self) -> None:
         """Listen."""
+        self._thread.start()
         self._door.start()
 
     def close(self) -> None:
@@ -110,13 +119,15 @@ class PromptExchange:
         """An order that takes what is there at once, and there is nothing."""
         self.arrived[cents_of(params["price"]) - FIRST_CENTS] = arrived_ns
         self._orders += 1
-        return {
+        answer = {
             "symbol": SYMBOL, "orderId": self._orders, "orderListId": -1, "clientOrderId": params["newClientOrderId"],
             "transactTime": time.time_ns() // 1_000_000, "price": params["price"], "origQty": params["quantity"],
             "executedQty": "0.00000000", "origQuoteOrderQty": "0.00000000", "cummulativeQuoteQty": "0.00000000",
             "status": "EXPIRED", "timeInForce": "IOC", "type": "LIMIT", "side": "BUY",
             "selfTradePreventionMode": "NONE", "fills": [],
         }  # fmt: skip
+        self._placed.put(answer)
+        return answer
 
     # --- websockets -----------------------------------------------------------------------------------------------
 
@@ -131,11 +142,27 @@ class PromptExchange:
         for text in socket:
             arrived_ns = time.monotonic_ns()
             asked = json.loads(text)
-            if asked["method"] == "order.place":
-                result: Any = self._place(asked["params"], arrived_ns)
-            else:
-                result = {"subscriptionId": 0}
+            match asked["method"]:
+                case "order.place":
+                    result: Any = self._place(asked["params"], arrived_ns)
+                case "account.rateLimits.orders":
+                    result = COUNTS[1:]
+                case _:
+                    result = {"subscriptionId": 0}
+                    self._accounts.append(socket)
             socket.send(_text({"id": asked["id"], "status": 200, "result": result, "rateLimits": COUNTS}))
+
+    def _tell_events(self) -> None:
+        """Accepted, and gone again."""
+        while True:
+            placed = self._placed.get()
+            time.sleep(EVENTS_AFTER_SECONDS)
+            for status in ("NEW", "EXPIRED"):
+                told = _text({"subscriptionId": 0, "event": _event(placed, status)})
+                try:
+                    self._accounts[-1].send(told)
+                except ConnectionClosed:
+                    continue  # the client is gone
 
     def _serve_market(self, socket: ServerConnection) -> None:
         for text in socket:
@@ -159,6 +186,17 @@ class PromptExchange:
             listener = self._listeners[-1]
             self.sent[number] = time.monotonic_ns()
             listener.send(frame)
+
+
+def _event(placed: dict[str, Any], status: str) -> dict[str, Any]:
+    now_ms = time.time_ns() // 1_000_000
+    return {
+        "e": "executionReport", "E": now_ms, "s": SYMBOL, "c": placed["clientOrderId"], "S": "BUY", "o": "LIMIT",
+        "f": "IOC", "q": placed["origQty"], "p": placed["price"], "P": "0.00000000", "F": "0.00000000", "g": -1,
+        "C": "", "x": status, "X": status, "r": "NONE", "i": placed["orderId"], "l": "0.00000000", "z": "0.00000000",
+        "L": "0.00000000", "n": "0", "N": None, "T": now_ms, "t": -1, "I": 1, "w": status == "NEW", "m": False,
+        "M": False, "O": now_ms, "Z": "0.00000000", "Y": "0.00000000", "Q": "0.00000000", "V": "NONE",
+    }  # fmt: skip
 
 
 def _echo(socket: ServerConnection) -> None:
