@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from attrs import fields_dict, frozen
@@ -83,6 +83,23 @@ class Adapter:
         return {environment.name: environment for environment in self.environments}[str(options.environment)]
 
 
-def adapters() -> dict[str, Adapter]:
+class Installed(Mapping[str, Adapter]):
+    """Adapters by name; each is loaded when it is asked for, so that one that can't be concerns nobody else."""
+
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        self._points = {point.name: point for point in points}
+
+    def __getitem__(self, name: str) -> Adapter:
+        adapter: Adapter = self._points[name].load()
+        return adapter
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+
+def adapters() -> Mapping[str, Adapter]:
     """All installed adapters by name."""
-    return {point.name: point.load() for point in entry_points(group=GROUP)}
+    return Installed(entry_points(group=GROUP))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ class Document:
                 except ValueError as error:
                     self.wrong.append(Wrong(("venues", name, key), str(error)))
 
-    def _adapter(self, name: str, table: Any, installed: dict[str, Adapter]) -> Adapter | None:
+    def _adapter(self, name: str, table: Any, installed: Mapping[str, Adapter]) -> Adapter | None:
         at = ("venues", name)
         if not isinstance(table, dict):
             self.wrong.append(Wrong(at, f"a table is wanted: [venues.{name}]"))
