@@ -29,20 +29,17 @@ Aside = FundingPaid | SettingsChanged
 
 
 class AccountFeed:
-    """Listens to a `Line`, which is set once both exist. `aside` takes what needs questions of its own."""
+    """Listens to a `Line`, which is set once both exist. `aside` takes what needs questions of its own; `connections`
+    counts how often the account's events began to arrive."""
 
     def __init__(self, access: Access, translator: Translator, aside: Callable[[Aside], None]) -> None:
         self._access, self._translator, self._aside = access, translator, aside
         self._key_line: HttpLine = access.http_line()
         self._house_line: HttpLine = access.http_line()
         self._is_up = False
+        self.connections = 0
         self._kept_ns = 0
         self.line: Line | None = None
-
-    @property
-    def is_up(self) -> bool:
-        """Do events arrive?"""
-        return self._is_up
 
     def url(self) -> str:
         """Where a new connection listens; raises `LineDown` where the venue gives no key for now. For one thread."""
@@ -85,6 +82,7 @@ class AccountFeed:
         if not self._is_up:
             self._is_up = True
             self._access.tell(inputs.VenueConnected(self._access.venue))
+            self.connections += 1
 
     def received(self, session: int, text: str) -> None:
         """An event."""

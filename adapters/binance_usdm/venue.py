@@ -57,6 +57,9 @@ FUNDING_WAIT_NS = SECOND_NS
 FUNDING_EARLIER_NS = 60 * SECOND_NS
 """A funding's id is asked for so often; the list may come to it later than the stream."""
 
+SETTINGS, SETTINGS_AGAIN_NS = "settings", SECOND_NS
+"""What is missing while the account's settings can't be read, and how often they are asked for."""
+
 PRODUCT = Product(calls.server_time(), DEFAULT_LIMITS, judge)
 
 
@@ -126,7 +129,6 @@ class UsdmVenue:
         self._data_line, self._house_line = access.http_line(), access.http_line()
         self._entry: OrderEntry | None = None
         self._thread: threading.Thread | None = None
-        self._was_up = False
 
     @property
     def name(self) -> VenueName:
@@ -244,25 +246,37 @@ class UsdmVenue:
                 return
 
     def _describe_again(self) -> None:
-        """Leverage or margin mode were changed by somebody: the engine compares them with the configuration. Where the
-        venue does not tell them now, or refuses to, nothing is traded before it has."""
-        try:
-            self._access.tell(inputs.VenueDescribed(self._describer.describe()))
-        except (VenueUnreachable, PolicyRefused) as error:
-            self.reconnect(f"the account's settings have changed, and can't be read: {error}")
+        """Leverage or margin mode were changed by somebody, or may have been: the engine compares them with the
+        configuration. While they can't be read, or may not be traded with, nothing is traded."""
+        is_missing = False
+        while not self._access.closing.is_set():
+            try:
+                description = self._describer.describe()
+            except (VenueUnreachable, PolicyRefused) as error:
+                if not is_missing:
+                    self._access.tell(inputs.StreamLost(self.name, SETTINGS, None, str(error)))
+                is_missing = True
+                self._access.closing.wait(SETTINGS_AGAIN_NS / SECOND_NS)
+                continue
+            self._access.tell(inputs.VenueDescribed(description))
+            if is_missing:
+                self._access.tell(inputs.StreamUp(self.name, SETTINGS))
+            return
 
     # --- the housekeeper --------------------------------------------------------------------------------------------
 
     def _keep_house(self) -> None:
         """The clock, the listen key, the streams; every `TICK_NS`."""
-        measured_ns = 0
+        measured_ns = connections = 0
         while not self._access.closing.wait(TICK_NS / SECOND_NS):
             for feed in self._feeds:
                 feed.tick()
-            was_up, self._was_up = self._was_up, self._account.is_up
-            if self._was_up and not was_up:
+            if self._account.connections > connections:
                 for feed in self._feeds:
                     feed.say_missing()
+                if connections:
+                    self._put_chore(SettingsChanged())  # nobody has heard whether they were
+                connections = self._account.connections
             self._account.keep_alive(int(self._options.keep_alive_every_ns))
             now_ns = self._access.now_ns()
             since_ns = now_ns - int(self._options.clock_every_ns)

@@ -51,9 +51,9 @@ def test_what_the_venue_says_of_itself(local: Futures) -> None:
         found = held.venue.describe()
     (contract,) = found.instruments
     assert (contract.name, contract.symbol, contract.kind) == (BTC, "BTCUSDT", InstrumentKind.PERPETUAL)
-    assert (contract.cash, contract.multiplier, contract.is_linear) == ("USDT", 1, True)
+    assert [contract.cash, contract.multiplier, contract.is_linear] == ["USDT", 1, True]
     assert (contract.leverage, contract.margin_mode) == (7, MarginMode.ISOLATED)
-    assert (contract.lot, contract.min_notional) == (Decimal("0.00001"), 5)
+    assert [contract.lot, contract.min_notional] == [Decimal("0.00001"), 5]
     assert found.account.startswith("binance_usdm:demo:")
     assert found.rights is not None
     assert (found.rights.position_mode, found.rights.may_withdraw) == (PositionMode.ONE_WAY, False)
@@ -100,24 +100,25 @@ def test_an_order_rests_is_changed_in_place_and_canceled(up: Trader) -> None:
     )
     up.venue.release(change)
     replaced = up.wait(inputs.Replaced, 2)  # the answer and the event
-    assert (replaced.quantity, replaced.price, replaced.venue_order_id) == (Decimal("0.3"), 91, ack.venue_order_id)
+    assert [replaced.quantity, replaced.price] == [Decimal("0.3"), 91]
+    assert replaced.venue_order_id == ack.venue_order_id
     assert {each.new_client_order_id for each in up.all(inputs.Replaced)} == {change.new_client_order_id}
     up.venue.release(cancel_order(venue_order_id=ack.venue_order_id))
     gone = up.wait(inputs.Canceled, 2)
-    assert (gone.client_order_id, gone.filled) == (TOKEN, 0)
+    assert [gone.client_order_id, gone.filled] == [TOKEN, 0]
     assert not up.all(inputs.ProtocolSurprise)
 
 
 def test_an_execution_is_told_once_by_number_on_the_stream_and_in_lists(up: Trader) -> None:
     up.venue.release(submit_order(**QUARTER))
     trade = up.wait(inputs.Trade)
-    assert (trade.client_order_id, trade.quantity, trade.price) == (TOKEN, Decimal("0.25"), 101)
+    assert [trade.client_order_id, trade.quantity, trade.price] == [TOKEN, Decimal("0.25"), 101]
     assert (trade.fee, trade.fee_asset) == (Decimal("0.02525"), "USDT")
     shown = up.snapshot()
     (listed,) = shown.executions
     assert (listed.exec_id, listed.fee, listed.client_order_id) == (trade.exec_id, trade.fee, TOKEN)
     (position,) = shown.positions
-    assert (position.instrument, position.quantity, position.average_price) == (BTC, Decimal("0.25"), 101)
+    assert [position.instrument, position.quantity, position.average_price] == [BTC, Decimal("0.25"), 101]
     assert position.mark_price == Decimal("100.5")
     assert position.unrealized == Decimal("-0.125")
     assert shown.margin is not None
@@ -130,7 +131,7 @@ def test_an_execution_is_told_once_by_number_on_the_stream_and_in_lists(up: Trad
 def test_one_call_shows_the_open_orders_of_all_symbols(up: Trader, local: Futures) -> None:
     placed = local.limit("BUY", 90, newClientOrderId="web_1")
     (row,) = up.snapshot().open_orders
-    assert (row.client_order_id, row.venue_order_id, row.price) == ("web_1", str(placed["orderId"]), 90)
+    assert [row.client_order_id, row.venue_order_id, row.price] == ["web_1", str(placed["orderId"]), 90]
 
 
 @pytest.mark.parametrize(("changes", "refusal"), [
@@ -232,6 +233,25 @@ def test_settings_that_somebody_changes_are_told_and_left(up: Trader, local: Fut
     assert local.good("GET", "/fapi/v1/symbolConfig")[0]["leverage"] == 3
 
 
+def test_settings_that_can_not_be_read_pause_the_venue_until_they_can(up: Trader, local: Futures) -> None:
+    local.good("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+    local.good("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=3)
+    lost = up.wait(inputs.StreamLost)
+    assert (lost.stream, lost.instrument) == ("settings", None)
+    assert "hedge mode" in lost.cause
+    local.good("POST", "/fapi/v1/positionSide/dual", dualSidePosition="false")
+    up.wait(inputs.StreamUp, having=lambda each: each.stream == "settings")
+    assert up.wait(inputs.VenueDescribed).description.instruments[0].leverage == 3
+
+
+def test_settings_are_read_again_after_the_account_was_not_heard(up: Trader, local: Futures) -> None:
+    local.faults(dead_streams=["user"])
+    local.good("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=3)
+    local.faults(cut_sockets=True)
+    up.wait(inputs.VenueConnected, 2)
+    assert up.wait(inputs.VenueDescribed).description.instruments[0].leverage == 3
+
+
 def test_a_liquidation_is_told_as_an_order_of_nobodys_with_its_fee(up: Trader, local: Futures) -> None:
     local.market("BUY", "0.5")
     up.wait(inputs.Trade)
@@ -279,8 +299,8 @@ def test_a_throttle_and_a_key_that_is_gone_are_told(up: Trader, local: Futures) 
 def test_all_streams_come_up_and_say_what_they_are_for() -> None:
     with serving() as local, trader(local.port) as held:
         held.open()
-        kinds = (inputs.Quote, inputs.MarkPrice, inputs.TradeTick, inputs.BookSnapshot, inputs.BookDelta)
-        assert {held.wait(kind).instrument for kind in kinds} == {BTC}
+        assert {held.wait(inputs.Quote).instrument, held.wait(inputs.MarkPrice).instrument} == {BTC}
+        assert {held.wait(inputs.TradeTick).instrument, held.wait(inputs.BookSnapshot).instrument} == {BTC}
         assert {up.stream for up in held.all(inputs.StreamUp)} == {"quotes", "depth", "trades", "marks"}
         held.wait(inputs.BookDelta, 10)
         _assert_no_gap(held)
