@@ -19,10 +19,17 @@ from engine.inputs import Input, Section
 from engine.values import MILLISECOND_NS, SECOND_NS, ZERO, Asset, exact
 
 EARLIER_NS = SECOND_NS
-"""Lists are read from so long before the request, by our clock: the venue's may be behind."""
+"""Lists are read from so long before the request, and from as much before that as the venue's clock is behind ours."""
 
 TOGETHER = 2
 """So many questions about one symbol are worth one look at all of its open orders."""
+
+
+def since(requests: list[outbox.QueryOrder], venue_ns: int, now_ns: int) -> int:
+    """From when on the venue's lists may show these orders, by its clock, which shows `venue_ns` where ours shows
+    `now_ns`."""
+    behind_ns = max(now_ns - venue_ns, 0)
+    return min(request.requested_ns or request.at_ns for request in requests) - EARLIER_NS - behind_ns
 
 
 @define
@@ -59,7 +66,7 @@ class Questions:
         except Unreadable as error:
             yield from (self._translator.unanswered(request, error.cause) for request in requests)
             return
-        since_ns = min(request.requested_ns or request.at_ns for request in requests) - EARLIER_NS
+        since_ns = since(requests, look.asked_venue_ns, self._access.now_ns())
         for request in requests:
             try:
                 told = self._one(request, look, since_ns)

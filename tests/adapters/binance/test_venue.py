@@ -399,6 +399,17 @@ def test_absence_is_proven_by_all_sources(up: Trader, peer: Peer) -> None:
     assert set(found.sources) == {"order_query", "open_orders", "history", "executions"}
 
 
+def test_lists_are_read_from_before_the_request_by_the_venue_s_clock(up: Trader, peer: Peer) -> None:
+    """It is ten seconds behind: what we requested at noon it has at ten seconds to."""
+    peer.answers["GET /api/v3/order"] = absent
+    peer.answers["GET /api/v3/time"] = lambda _: (200, {"serverTime": time.time_ns() // 1_000_000 - 10_000})
+    requested_ns = time.time_ns() - 60 * SECOND
+    up.venue.release(query_order(requested_ns=requested_ns))
+    up.wait(inputs.NotFound)
+    (began,) = {int(params["startTime"]) for name, params in peer.asked if name == "GET /api/v3/allOrders"}
+    assert began <= requested_ns // 1_000_000 - 10_900
+
+
 def test_a_canceled_order_is_found_under_its_cancels_name(up: Trader, peer: Peer) -> None:
     peer.answers["GET /api/v3/order"] = absent
     peer.answers["GET /api/v3/allOrders"] = lambda _: (200, [row(clientOrderId=f"{TOKEN}-c", status="CANCELED")])
