@@ -20,7 +20,7 @@ from tools.bench.environment import PeerMissing
 from tools.judges import __main__ as command
 from tools.judges import court
 from tools.judges.court import HERE, JUDGES, Finding, Verdict, findings_of, hear, read_verdict
-from tools.judges.judge import CASES, Judge, Mismatch, refused, same
+from tools.judges.judge import CASES, Judge, Mismatch, refused, same, same_books
 from tools.judges.same_requests import Comparison
 
 TOLD = {"url": "http://127.0.0.1:1", "socket_url": "ws://127.0.0.1:1", "api_key": "key", "secret": "secret",
@@ -29,10 +29,9 @@ TOLD = {"url": "http://127.0.0.1:1", "socket_url": "ws://127.0.0.1:1", "api_key"
 
 def kind_of(judge: str) -> type[Judge]:
     """The judge's class; its module can be read without the client."""
-    found = [
-        each for each in vars(import_module(f"tools.judges.{judge}")).values()
-        if isinstance(each, type) and issubclass(each, Judge) and each is not Judge
-    ]  # fmt: skip
+    name = f"tools.judges.{judge}"
+    classes = [each for each in vars(import_module(name)).values() if isinstance(each, type)]
+    found = [each for each in classes if issubclass(each, Judge) and each.__module__ == name]
     assert len(found) == 1
     return found[0]
 
@@ -152,7 +151,7 @@ def test_who_can_not_be_installed_is_skipped_with_the_reason(monkeypatch: pytest
 
 @pytest.mark.parametrize(("finding", "code"), [(Finding("query"), 0), (Finding("query", failed="it is gone"), 1)])
 def test_a_failure_fails_the_command_and_is_told(monkeypatch: pytest.MonkeyPatch, finding: Finding, code: int) -> None:
-    def answer(judge: str, told: court.Told, install_s: float) -> Verdict:
+    def answer(judge: str, told: court.Told, install_s: float, seconds: float) -> Verdict:
         told(judge, finding)
         return Verdict(judge, "1.0", [finding])
 
@@ -165,7 +164,7 @@ def test_a_failure_fails_the_command_and_is_told(monkeypatch: pytest.MonkeyPatch
 def test_a_slice_begins_with_another_judge_and_keeps_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now, heard = [0.0], []
 
-    def answer(judge: str, told: court.Told, install_s: float) -> Verdict:
+    def answer(judge: str, told: court.Told, install_s: float, seconds: float) -> Verdict:
         heard.append((judge, install_s))
         now[0] += 85
         return Verdict(judge, "1.0", [Finding("query")])
@@ -178,6 +177,15 @@ def test_a_slice_begins_with_another_judge_and_keeps_its_time(monkeypatch: pytes
     assert heard[0][1] + command.CHECKS_SECONDS == command.SLICE_SECONDS
     assert result.output.count("left out of this slice") == len(JUDGES) - 1
     assert {command.turned(number)[0] for number in range(9)} == set(JUDGES)
+
+
+def test_books_that_differ_are_told() -> None:
+    booked = {"symbol": "BTCUSDT", "price": "5", "quantity": "2", "fee": "0.010", "fee_asset": "BTC"}
+    ledger = {"executions": [booked], "balances": [{"asset": "BTC", "free": "1.50", "locked": "0"}]}
+    same_books(ledger, "BTCUSDT", [("5.00", 2.0, "0.01", "BTC")], {"BTC": ("1.5", "0.0")})
+    for trades, free in (([("5", "2", "0.01", "USDT")], "1.5"), ([], "1.5"), ([("5", "2", "0.01", "BTC")], "1.6")):
+        with pytest.raises(Mismatch):
+            same_books(ledger, "BTCUSDT", trades, {"BTC": (free, "0")})
 
 
 def test_requests_that_differ_are_failures() -> None:

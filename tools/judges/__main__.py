@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.bench.environment import INSTALL_LIMIT_S
-from tools.judges.court import JUDGES, Finding, Verdict, hear
+from tools.judges.court import JUDGE_SECONDS, JUDGES, Finding, Verdict, hear
 from tools.judges.judge import CASES
 from tools.proof.results import commit_of
 
@@ -24,7 +24,7 @@ SLICE_SECONDS = 120.0
 """What a slice may take, the installation included."""
 
 CHECKS_SECONDS = 40.0
-"""What one judge's checks take at most, on a slow machine; a slice begins none that would not fit any more."""
+"""What one judge's checks take on a slow machine; a slice begins none that would not fit any more."""
 
 
 @click.command()
@@ -41,7 +41,8 @@ def main(names: tuple[str, ...], is_slice: bool) -> None:
         if left < CHECKS_SECONDS:
             verdicts.append(Verdict(judge, skipped="left out of this slice; another commit begins with it"))
             continue
-        verdicts.append(hear(judge, lambda who, found: _tell(console, who, found), left - CHECKS_SECONDS))
+        checks_s = SLICE_SECONDS if is_slice else JUDGE_SECONDS
+        verdicts.append(hear(judge, lambda who, found: _tell(console, who, found), left - CHECKS_SECONDS, checks_s))
         if verdicts[-1].skipped:
             console.print(f"[yellow]{judge}[/yellow] skipped: {verdicts[-1].skipped}", highlight=False, soft_wrap=True)
     console.print(sheet(verdicts))

@@ -5,23 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, ClassVar
 
-from tools.judges.judge import Judge, Mismatch, eventually, holds, refused, run, same
+from tools.judges.judge import eventually, holds, refused, run, same, same_books
+from tools.judges.sdk_client import SYMBOL, SdkClient, know, of_kind, read, reports
 
-SYMBOL = "BTCUSDT"
-TIMEOUT_MS = 10_000
 SECONDS = 15
-FORGOTTEN = {
-    "NewOrderResponse": {"stopPrice", "trailingDelta", "trailingTime"},
-    "DeleteOrderListResponseOrderReportsInner": {"selfTradePreventionMode"},
-    "UserDataStreamUnsubscribeResponse": {"rateLimits"},
-}
-"""What the documentation's text or examples have and the client's models of that release have not."""
 
 
-class BinanceSdkSpot(Judge):
+class BinanceSdkSpot(SdkClient):
     """`binance_sdk_spot.Spot`. An answer that has a field of another type, or one that the client has no name for,
     is a finding."""
 
@@ -29,45 +21,6 @@ class BinanceSdkSpot(Judge):
     lacks: ClassVar[Mapping[str, str]] = {
         "listen key": "the client has no call for it any more",
     }
-
-    async def begin(self) -> None:
-        """One client for REST, the WS API and streams."""
-        self.common: Any = import_module("binance_common.configuration")
-        self.errors: Any = import_module("binance_common.errors")
-        spot = self._spot(self.exchange.api_key, api_secret=self.exchange.secret)
-        self.rest, self.ws, self.streams = spot.rest_api, spot.websocket_api, spot.websocket_streams
-
-    async def end(self) -> None:
-        """Close what is open."""
-        for each in (self.ws, self.streams):
-            if each.session is not None:
-                await each.close_connection(close_session=True)
-
-    async def tidy(self) -> None:
-        """No open orders."""
-        self.rest.delete_open_orders(SYMBOL)
-
-    def _spot(self, api_key: str, **secret: str) -> Any:
-        common, url = self.common, self.exchange.socket_url
-        return import_module("binance_sdk_spot").Spot(
-            config_rest_api=common.ConfigurationRestAPI(
-                api_key=api_key, base_path=self.exchange.url, timeout=TIMEOUT_MS, retries=0, **secret
-            ),
-            config_ws_api=common.ConfigurationWebSocketAPI(api_key=api_key, stream_url=f"{url}/ws-api/v3", **secret),
-            config_ws_streams=common.ConfigurationWebSocketStreams(stream_url=f"{url}/stream"),
-        )
-
-    def _price(self, part: float) -> float:
-        ticker = read(self.rest.ticker_book_ticker(symbol=SYMBOL))
-        return round(float(ticker.bid_price) * part, 2)
-
-    def _rest(self, name: str, quantity: float = 0.001, **more: Any) -> Any:
-        """A limit order that rests."""
-        asked = {"time_in_force": "GTC", "price": more.pop("price", None) or self._price(0.8)} | more
-        return read(self.rest.new_order(SYMBOL, "BUY", "LIMIT", quantity=quantity, new_client_order_id=name, **asked))
-
-    def _gone(self, order_id: int) -> Any:
-        return read(self.rest.delete_order(SYMBOL, order_id=order_id))
 
     # --- the market -------------------------------------------------------------------------------------------------
 
@@ -115,10 +68,10 @@ class BinanceSdkSpot(Judge):
     def limit_order(self) -> None:
         """In each of the three kinds of replies."""
         for kind in ("ACK", "RESULT", "FULL"):
-            order = self._rest(f"sdk-{kind}", new_order_resp_type=kind)
+            order = self.place(f"sdk-{kind}", new_order_resp_type=kind)
             same(order.client_order_id, f"sdk-{kind}", "its id")
             same(order.status, None if kind == "ACK" else "NEW", f"the status in {kind}")
-            self._gone(order.order_id)
+            self.gone(order.order_id)
 
     def market_order(self) -> None:
         """Its fills add up."""
@@ -129,11 +82,11 @@ class BinanceSdkSpot(Judge):
 
     def stop_order(self) -> None:
         """A stop, one with a limit, one that trails."""
-        price = self._price(0.8)
+        price = self.price(0.8)
         asked: list[dict[str, Any]] = [
             {"type": "STOP_LOSS", "stop_price": price},
             {"type": "STOP_LOSS_LIMIT", "stop_price": price, "price": price, "time_in_force": "GTC"},
-            {"type": "TAKE_PROFIT", "stop_price": self._price(1.2)},
+            {"type": "TAKE_PROFIT", "stop_price": self.price(1.2)},
             {"type": "STOP_LOSS", "trailing_delta": 500},
         ]
         for each in asked:
@@ -141,21 +94,21 @@ class BinanceSdkSpot(Judge):
             same((order.status, order.type), ("NEW", each["type"]), "the order")
             found = read(self.rest.get_order(SYMBOL, order_id=order.order_id))
             same(found.is_working, False, "that it works")
-            self._gone(order.order_id)
+            self.gone(order.order_id)
 
     def limit_maker(self) -> None:
         """Far away it rests; at the other side it is refused."""
-        order = read(self.rest.new_order(SYMBOL, "BUY", "LIMIT_MAKER", quantity=0.001, price=self._price(0.8)))
-        self._gone(order.order_id)
+        order = read(self.rest.new_order(SYMBOL, "BUY", "LIMIT_MAKER", quantity=0.001, price=self.price(0.8)))
+        self.gone(order.order_id)
         with refused(self.errors.BadRequestError, status_code=-2010):
-            self.rest.new_order(SYMBOL, "BUY", "LIMIT_MAKER", quantity=0.001, price=self._price(1.05))
+            self.rest.new_order(SYMBOL, "BUY", "LIMIT_MAKER", quantity=0.001, price=self.price(1.05))
 
     def oco(self) -> None:
         """Placed, asked about, canceled."""
         placed = read(
             self.rest.order_list_oco(
-                SYMBOL, "SELL", 0.001, "LIMIT_MAKER", "STOP_LOSS", above_price=self._price(1.2),
-                below_stop_price=self._price(0.8), list_client_order_id="sdk-oco",
+                SYMBOL, "SELL", 0.001, "LIMIT_MAKER", "STOP_LOSS", above_price=self.price(1.2),
+                below_stop_price=self.price(0.8), list_client_order_id="sdk-oco",
             )
         )  # fmt: skip
         same((placed.contingency_type, len(placed.order_reports)), ("OCO", 2), "the list")
@@ -167,15 +120,15 @@ class BinanceSdkSpot(Judge):
 
     def query(self) -> None:
         """By either id."""
-        order = self._rest("sdk-query")
+        order = self.place("sdk-query")
         for asked in ({"order_id": order.order_id}, {"orig_client_order_id": "sdk-query"}):
             found = read(self.rest.get_order(SYMBOL, **asked))
             same((found.order_id, found.status, found.is_working), (order.order_id, "NEW", True), "the order")
-        self._gone(order.order_id)
+        self.gone(order.order_id)
 
     def open_orders(self) -> None:
         """Of a symbol and of the account; then none."""
-        order = self._rest("sdk-open")
+        order = self.place("sdk-open")
         for asked in ({"symbol": SYMBOL}, {}):
             same([row.order_id for row in read(self.rest.get_open_orders(**asked))], [order.order_id], "open orders")
         read(self.rest.delete_open_orders(SYMBOL))
@@ -197,15 +150,15 @@ class BinanceSdkSpot(Judge):
 
     def cancel(self) -> None:
         """It takes the cancel's name, and tells its first one."""
-        order = self._rest("sdk-cancel")
+        order = self.place("sdk-cancel")
         gone = read(self.rest.delete_order(SYMBOL, order_id=order.order_id, new_client_order_id="sdk-cancel-c"))
         same((gone.status, gone.orig_client_order_id, gone.client_order_id), ("CANCELED", "sdk-cancel", "sdk-cancel-c"),
              "the order")  # fmt: skip
 
     def cancel_and_replace(self) -> None:
         """Both halves; then a cancel that fails, and a new order that fails after its cancel did not."""
-        order = self._rest("sdk-old")
-        asked: dict[str, Any] = {"time_in_force": "GTC", "quantity": 0.002, "price": self._price(0.8)}
+        order = self.place("sdk-old")
+        asked: dict[str, Any] = {"time_in_force": "GTC", "quantity": 0.002, "price": self.price(0.8)}
         stop = (SYMBOL, "BUY", "LIMIT", "STOP_ON_FAILURE")
         done = read(self.rest.order_cancel_replace(*stop, cancel_order_id=order.order_id, **asked))
         same((done.cancel_result, done.new_order_result), ("SUCCESS", "SUCCESS"), "the two halves")
@@ -218,7 +171,7 @@ class BinanceSdkSpot(Judge):
 
     def amend(self) -> None:
         """The order keeps its number, and takes the new name."""
-        order = self._rest("sdk-amend", quantity=0.002)
+        order = self.place("sdk-amend", quantity=0.002)
         done = read(
             self.rest.order_amend_keep_priority(
                 SYMBOL, 0.001, order_id=order.order_id, new_client_order_id="sdk-amended"
@@ -232,16 +185,16 @@ class BinanceSdkSpot(Judge):
             ("sdk-amend", "0.00200000", "0.00100000"),
             "what is kept",
         )
-        self._gone(order.order_id)
+        self.gone(order.order_id)
 
     def account(self) -> None:
         """An open order locks what it may cost."""
-        order = self._rest("sdk-account")
+        order = self.place("sdk-account")
         (usdt,) = [row for row in read(self.rest.get_account()).balances if row.asset == "USDT"]
         same(round(float(usdt.locked), 8), round(float(order.price) * 0.001, 8), "what is locked")
-        self._gone(order.order_id)
+        self.gone(order.order_id)
         read(self.rest.account_commission(symbol=SYMBOL))
-        read(self.rest.order_test(SYMBOL, "BUY", "LIMIT", time_in_force="GTC", quantity=0.001, price=self._price(0.8)))
+        read(self.rest.order_test(SYMBOL, "BUY", "LIMIT", time_in_force="GTC", quantity=0.001, price=self.price(0.8)))
 
     # --- refusals ---------------------------------------------------------------------------------------------------
 
@@ -249,32 +202,32 @@ class BinanceSdkSpot(Judge):
         """More than there is."""
         words = "Account has insufficient balance for requested action."
         with refused(self.errors.BadRequestError, status_code=-2010, error_message=words):
-            self._rest("sdk-poor", quantity=90)
+            self.place("sdk-poor", quantity=90)
 
     def filter_failure(self) -> None:
         """Off the tick, below the lot, below the least notional."""
         for wrong, name in (
-            ({"price": round(self._price(0.8) + 0.001, 3)}, "PRICE_FILTER"),
+            ({"price": round(self.price(0.8) + 0.001, 3)}, "PRICE_FILTER"),
             ({"quantity": 0.001001}, "LOT_SIZE"),
             ({"quantity": 0.0001}, "NOTIONAL"),
         ):
             with refused(self.errors.BadRequestError, status_code=-1013, error_message=f"Filter failure: {name}"):
-                self._rest("sdk-filter", **wrong)
+                self.place("sdk-filter", **wrong)
 
     def unknown_order(self) -> None:
         """A query and a cancel."""
         with refused(self.errors.BadRequestError, status_code=-2013):
             self.rest.get_order(SYMBOL, order_id=987_654_321)
         with refused(self.errors.BadRequestError, status_code=-2011, error_message="Unknown order sent."):
-            self._gone(987_654_321)
+            self.gone(987_654_321)
 
     def duplicate_id(self) -> None:
         """Refused among the open ones only."""
-        order = self._rest("sdk-twice")
+        order = self.place("sdk-twice")
         with refused(self.errors.BadRequestError, status_code=-2010, error_message="Duplicate order sent."):
-            self._rest("sdk-twice")
-        self._gone(order.order_id)
-        self._gone(self._rest("sdk-twice").order_id)
+            self.place("sdk-twice")
+        self.gone(order.order_id)
+        self.gone(self.place("sdk-twice").order_id)
 
     def unknown_symbol(self) -> None:
         """Nothing is traded under that name."""
@@ -283,13 +236,15 @@ class BinanceSdkSpot(Judge):
 
     def bad_signature(self) -> None:
         """Signed with another secret."""
-        with refused(self.errors.BadRequestError, status_code=-1022):
-            self._spot(self.exchange.api_key, api_secret="another").rest_api.get_account()
+        words = "Signature for this request is not valid."
+        with refused(self.errors.BadRequestError, status_code=-1022, error_message=words):
+            self.spot(self.exchange.api_key, api_secret="another").rest_api.get_account()
 
     def wrong_key(self) -> None:
         """A key that nobody has."""
-        with refused(self.errors.UnauthorizedError, status_code=-2015):
-            self._spot("x" * 64, api_secret="another").rest_api.get_account()
+        words = "Invalid API-key, IP, or permissions for action."
+        with refused(self.errors.UnauthorizedError, status_code=-2015, error_message=words):
+            self.spot("x" * 64, api_secret="another").rest_api.get_account()
 
     def old_timestamp(self) -> None:
         """The exchange's clock is ahead of ours, and behind it."""
@@ -314,10 +269,10 @@ class BinanceSdkSpot(Judge):
 
     def unknown_outcome(self) -> None:
         """The books have the order."""
-        price = self._price(0.8)
+        price = self.price(0.8)
         unknown = refused(self.errors.ServerError, status_code=503)
         with self.exchange.faults(error_reply={"every": 1}, error_form=["503"]), unknown:
-            self._rest("sdk-unknown", price=price)
+            self.place("sdk-unknown", price=price)
         same(read(self.rest.get_order(SYMBOL, orig_client_order_id="sdk-unknown")).status, "NEW", "the order")
         read(self.rest.delete_open_orders(SYMBOL))
 
@@ -325,6 +280,13 @@ class BinanceSdkSpot(Judge):
         """A page, of which the client reads nothing."""
         with self.exchange.faults(waf={"every": 1}), refused(self.errors.ForbiddenError, status_code=None):
             self.rest.get_account()
+
+    def ledger(self) -> None:
+        """All that it has traded here."""
+        rows = read(self.rest.my_trades(SYMBOL, limit=1_000))
+        trades = [(row.price, row.qty, row.commission, row.commission_asset) for row in rows]
+        balances = {row.asset: (row.free, row.locked) for row in read(self.rest.get_account()).balances}
+        same_books(self.exchange.ledger(), SYMBOL, trades, balances)
 
     # --- sockets ----------------------------------------------------------------------------------------------------
 
@@ -335,7 +297,7 @@ class BinanceSdkSpot(Judge):
 
     async def ws_api_order(self) -> None:
         """Place, ask, cancel."""
-        ws, price = await self._open(self.ws), self._price(0.8)
+        ws, price = await self._open(self.ws), self.price(0.8)
         placed = read(
             await ws.order_place(
                 SYMBOL, "BUY", "LIMIT", time_in_force="GTC", price=price, quantity=0.001, new_client_order_id="sdk-ws"
@@ -355,7 +317,7 @@ class BinanceSdkSpot(Judge):
     async def ws_api_refusal(self) -> None:
         """The codes of REST."""
         self.forgive_log()
-        ws, price = await self._open(self.ws), self._price(0.8)
+        ws, price = await self._open(self.ws), self.price(0.8)
         asked = {"time_in_force": "GTC", "price": price}
         for quantity, code in ((90, -2010), (0.001001, -1013)):
             said = (await ws.order_place(SYMBOL, "BUY", "LIMIT", quantity=quantity, **asked)).data()
@@ -370,22 +332,22 @@ class BinanceSdkSpot(Judge):
         yield events
         for event in events:
             holds(not isinstance(event, dict), f"the client could not read {event}")
-            _known(event)
+            know(event)
 
     async def user_stream_of_orders(self) -> None:
         """New, traded and canceled."""
         ws = await self._open(self.ws)
         subscribed = await ws.user_data_stream_subscribe_signature()
         with self._events(subscribed.stream) as events:
-            order = self._rest("sdk-user")
+            order = self.place("sdk-user")
             self.rest.delete_order(SYMBOL, order_id=order.order_id, new_client_order_id="sdk-user-c")
             taker = read(self.rest.new_order(SYMBOL, "BUY", "MARKET", quantity=0.01))
-            await eventually(lambda: _reports(events, "X", "FILLED"), "the report of the fill", SECONDS)
-        first = [event for event in _reports(events) if event.i == order.order_id]
+            await eventually(lambda: reports(events, "X", "FILLED"), "the report of the fill", SECONDS)
+        first = [event for event in reports(events) if event.i == order.order_id]
         same([(event.x, event.X, event.c, event.C) for event in first], [
             ("NEW", "NEW", "sdk-user", ""), ("CANCELED", "CANCELED", "sdk-user-c", "sdk-user"),
         ], "the reports of the canceled order")  # fmt: skip
-        trades = [event for event in _reports(events, "x", "TRADE") if event.i == taker.order_id]
+        trades = [event for event in reports(events, "x", "TRADE") if event.i == taker.order_id]
         same([event.t for event in trades], [fill.trade_id for fill in taker.fills], "the trades")
         read(await ws.user_data_stream_unsubscribe(subscription_id=subscribed.response.data().result.subscription_id))
 
@@ -394,14 +356,14 @@ class BinanceSdkSpot(Judge):
         ws = await self._open(self.ws)
         subscribed = await ws.user_data_stream_subscribe_signature()
         with self._events(subscribed.stream) as events:
-            order = self._rest("sdk-lock")
-            await eventually(lambda: _of(events, "OutboundAccountPosition"), "the balances", SECONDS)
+            order = self.place("sdk-lock")
+            await eventually(lambda: of_kind(events, "OutboundAccountPosition"), "the balances", SECONDS)
             self.exchange.transfer("USDT", "12.5")
-            await eventually(lambda: _of(events, "BalanceUpdate"), "the deposit", SECONDS)
-        (usdt,) = [row for row in _of(events, "OutboundAccountPosition")[0].B if row.a == "USDT"]
+            await eventually(lambda: of_kind(events, "BalanceUpdate"), "the deposit", SECONDS)
+        (usdt,) = [row for row in of_kind(events, "OutboundAccountPosition")[0].B if row.a == "USDT"]
         same(round(float(usdt.l), 8), round(float(order.price) * 0.001, 8), "what is locked")
-        same(_of(events, "BalanceUpdate")[0].d, "12.50000000", "what came in")
-        self._gone(order.order_id)
+        same(of_kind(events, "BalanceUpdate")[0].d, "12.50000000", "what came in")
+        self.gone(order.order_id)
         read(await ws.user_data_stream_unsubscribe(subscription_id=subscribed.response.data().result.subscription_id))
 
     async def _heard(self, subscribe: Callable[[Any], Any], count: int) -> list[Any]:
@@ -411,7 +373,7 @@ class BinanceSdkSpot(Judge):
         await eventually(lambda: len(events) >= count, "the stream", SECONDS)
         await stream.unsubscribe()
         for event in events:
-            _known(event)
+            know(event)
         return events
 
     async def book_ticker_stream(self) -> None:
@@ -444,7 +406,7 @@ class BinanceSdkSpot(Judge):
 
     async def ed25519_key(self) -> None:
         """Over REST, and by a session's logon, after which nothing is signed."""
-        spot = self._spot(self.exchange.public_api_key, private_key=self.exchange.pem)
+        spot = self.spot(self.exchange.public_api_key, private_key=self.exchange.pem)
         same(read(spot.rest_api.get_account()).uid, read(self.rest.get_account()).uid, "the account")
         ws = await self._open(spot.websocket_api)
         logged = read(await ws.session_logon())
@@ -452,45 +414,11 @@ class BinanceSdkSpot(Judge):
         subscribed = await ws.user_data_stream_subscribe()
         with self._events(subscribed.stream) as events:
             placed = read(
-                await ws.order_place(
-                    SYMBOL, "BUY", "LIMIT", time_in_force="GTC", price=self._price(0.8), quantity=0.001
-                )
+                await ws.order_place(SYMBOL, "BUY", "LIMIT", time_in_force="GTC", price=self.price(0.8), quantity=0.001)
             )
-            await eventually(lambda: _reports(events), "the report", SECONDS)
+            await eventually(lambda: reports(events), "the report", SECONDS)
         read(await ws.order_cancel(SYMBOL, order_id=placed.result.order_id))
         await ws.close_connection(close_session=True)
-
-
-def _reports(events: list[Any], name: str | None = None, value: str | None = None) -> list[Any]:
-    found = _of(events, "ExecutionReport")
-    return found if name is None else [event for event in found if getattr(event, name) == value]
-
-
-def _of(events: list[Any], kind: str) -> list[Any]:
-    return [event for event in events if type(event).__name__ == kind]
-
-
-def read(response: Any) -> Any:
-    """An answer as the client's model; raises `Mismatch` for a field that it has no name for."""
-    found = response.data()
-    _known(found)
-    return getattr(found, "actual_instance", None) or found
-
-
-def _known(found: Any, place: str = "") -> None:
-    """Walk through models, lists and what stands for one of several."""
-    if isinstance(found, list):
-        for each in found:
-            _known(each, place)
-    elif (instance := getattr(found, "actual_instance", None)) is not None:
-        _known(instance, place)
-    elif hasattr(found, "additional_properties"):
-        where = f"{place}{type(found).__name__}"
-        if unknown := set(found.additional_properties) - FORGOTTEN.get(type(found).__name__, set()):
-            raise Mismatch(f"{where} has no {', '.join(sorted(unknown))}")
-        for name in type(found).model_fields:
-            if name != "additional_properties":
-                _known(getattr(found, name), f"{where}.")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from tools.judges.judge import Judge, holds, refused, run, same
+from tools.judges.judge import Judge, holds, refused, run, same, same_books
 
 SYMBOL = "BTC/USDT"
 MARKET = "BTCUSDT"
@@ -297,6 +297,14 @@ class Ccxt(Judge):
         client.load_markets()
         order = client.create_limit_buy_order(SYMBOL, 0.001, self._price(0.8))
         client.cancel_order(order["id"], SYMBOL)
+
+    def ledger(self) -> None:
+        """All that it has traded here."""
+        rows = self.rest.fetch_my_trades(SYMBOL, limit=1_000)
+        trades = [(row["price"], row["amount"], row["fee"]["cost"], row["fee"]["currency"]) for row in rows]
+        found = self.rest.fetch_balance()
+        balances = {asset: (found["free"][asset], found["used"][asset]) for asset in found["free"]}
+        same_books(self.exchange.ledger(), MARKET, trades, balances)
 
     # --- sockets ----------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, ClassVar
@@ -63,6 +64,7 @@ CASES = {
     "kline stream": "arrives for the interval asked for",
     "Ed25519 key": "opens the account too",
     "listen key": "is gone: 410",
+    "ledger": "the trades and balances that are told are those of the exchange's own books",
 }
 """Every judge has a check for each of these, or says why not."""
 
@@ -213,6 +215,25 @@ def refused(kind: type[BaseException], **attributes: object) -> Iterator[list[An
             same(getattr(error, name), wanted, f"{name} of {error!r}")
     else:
         raise Mismatch(f"nothing was raised where {kind.__name__} should be")
+
+
+def same_books(
+    ledger: Any, symbol: str, trades: Iterable[Sequence[Any]], balances: Mapping[str, Sequence[Any]]
+) -> None:
+    """Raises `Mismatch` where trades (price, quantity, fee, asset of the fee) or balances (free, locked) differ."""
+    booked = [
+        (row["price"], row["quantity"], row["fee"], row["fee_asset"])
+        for row in ledger["executions"]
+        if row["symbol"] == symbol
+    ]
+    same(sorted(_exact(row) for row in trades), sorted(_exact(row) for row in booked), "what was traded")
+    owned = {row["asset"]: _exact((row["free"], row["locked"])) for row in ledger["balances"]}
+    told = {asset: _exact(row) for asset, row in balances.items()}
+    same({asset: told.get(asset, _exact((0, 0))) for asset in owned}, owned, "what the account has")
+
+
+def _exact(row: Sequence[Any]) -> tuple[Decimal | str, ...]:
+    return tuple(each if isinstance(each, str) and each.isalpha() else Decimal(str(each)).normalize() for each in row)
 
 
 async def eventually(look: Callable[[], Any], what: str, seconds: float = 10) -> Any:

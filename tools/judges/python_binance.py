@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
-from tools.judges.judge import Judge, holds, refused, run, same
+from tools.judges.judge import Judge, holds, refused, run, same, same_books
 
 SYMBOL = "BTCUSDT"
 SECONDS = 15
@@ -272,12 +272,14 @@ class PythonBinance(Judge):
 
     def bad_signature(self) -> None:
         """Signed with another secret."""
-        with refused(self.faulty, code=-1022, status_code=400):
+        words = "Signature for this request is not valid."
+        with refused(self.faulty, code=-1022, status_code=400, message=words):
             self._client(secret="another").get_account()
 
     def wrong_key(self) -> None:
         """A key that nobody has."""
-        with refused(self.faulty, code=-2015, status_code=401):
+        words = "Invalid API-key, IP, or permissions for action."
+        with refused(self.faulty, code=-2015, status_code=401, message=words):
             self._client(key="x" * 64).get_account()
 
     def old_timestamp(self) -> None:
@@ -324,6 +326,13 @@ class PythonBinance(Judge):
         same(binance.get_account()["uid"], self.client.get_account()["uid"], "the account")
         placed = binance.order_limit_buy(symbol=SYMBOL, quantity="0.001", price=self._far_price())
         binance.cancel_order(symbol=SYMBOL, orderId=placed["orderId"])
+
+    def ledger(self) -> None:
+        """All that it has traded here."""
+        rows = self.client.get_my_trades(symbol=SYMBOL, limit=1000)
+        trades = [(row["price"], row["qty"], row["commission"], row["commissionAsset"]) for row in rows]
+        balances = {row["asset"]: (row["free"], row["locked"]) for row in self.client.get_account()["balances"]}
+        same_books(self.exchange.ledger(), SYMBOL, trades, balances)
 
     # --- sockets ----------------------------------------------------------------------------------------------------
 
