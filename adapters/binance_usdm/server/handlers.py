@@ -189,6 +189,12 @@ def symbol_config(call: Call) -> Errand:
     return _about_account(call, None, lambda floor, account: reads.symbol_config(floor, account, symbol))
 
 
+def brackets(call: Call) -> Errand:
+    """GET /fapi/v1/leverageBracket."""
+    symbol = call.params.text("symbol")
+    return _about_account(call, None, lambda floor, account: reads.brackets(floor, account, symbol))
+
+
 def position_mode(call: Call) -> Errand:
     """GET /fapi/v1/positionSide/dual."""
     return _about_account(call, None, lambda _, account: ({"dualSidePosition": account.settings.is_hedge}, []))

@@ -13,6 +13,7 @@ from adapters.binance.server.refusal import Refused
 from adapters.binance.server.shapes import Json, eight, ms
 from adapters.binance_usdm.server.margins import Margins, holdings, liquidation_price, margins
 from adapters.binance_usdm.server.orders import Account
+from adapters.binance_usdm.server.settings import CROSSED, ISOLATED
 from adapters.binance_usdm.server.shapes import income_row, order_row, trade_row
 from engine.values import MILLISECOND_NS, Asset, divide
 
@@ -20,6 +21,8 @@ WEEK_MS = 7 * 86_400_000
 VANISH_MS = 3 * 86_400_000
 LEVERAGE_MOST = 125
 USDT = Asset("USDT")
+MARGIN_WORDS = {CROSSED: "cross", ISOLATED: "isolated"}
+"""What a position calls the margin mode that the settings call otherwise."""
 
 
 def query(floor: Floor, symbol: str, order_id: int | None, client_id: str | None) -> Result:
@@ -158,7 +161,10 @@ def account_of(floor: Floor, account: Account) -> Result:
     }  # fmt: skip
     told: Json = {name: total[source] for name, source in names.items()}
     rows, now_ms = _position_rows(floor, account), ms(floor.now_ns)
-    kept = "symbol positionSide positionAmt unrealizedProfit isolatedMargin notional initialMargin maintMargin".split()
+    kept = (
+        "symbol positionSide positionAmt unrealizedProfit isolatedMargin notional initialMargin maintMargin leverage "
+        "isolated entryPrice breakEvenPrice positionInitialMargin openOrderInitialMargin isolatedWallet updateTime"
+    ).split()
     positions = [
         {name: value for name, value in (row | {"unrealizedProfit": row["unRealizedProfit"]}).items() if name in kept}
         for row in rows
@@ -189,6 +195,8 @@ def _position_rows(floor: Floor, account: Account) -> list[Json]:
                 "isolatedWallet": "0", "initialMargin": eight(initial),
                 "maintMargin": eight(abs(each.notional) * account.maintenance_rate),
                 "positionInitialMargin": eight(initial), "openOrderInitialMargin": "0", "adl": 1,
+                "leverage": str(leverage), "isolated": account.settings.margin_type_of(each.symbol) != CROSSED,
+                "marginType": MARGIN_WORDS[account.settings.margin_type_of(each.symbol)],
                 "updateTime": ms(floor.now_ns),
             }
         )  # fmt: skip
@@ -201,6 +209,16 @@ def account_config(floor: Floor, account: Account) -> Result:
         "feeTier": 0, "canTrade": floor.can_trade, "canDeposit": True, "canWithdraw": floor.can_withdraw,
         "dualSidePosition": account.settings.is_hedge, "updateTime": 0, "multiAssetsMargin": False, "tradeGroupId": -1,
     }, []  # fmt: skip
+
+
+def brackets(floor: Floor, account: Account, symbol: str | None) -> Result:
+    """What must be kept of a position: one rate for all sizes."""
+    only = {
+        "bracket": 1, "initialLeverage": LEVERAGE_MOST, "notionalCap": 1_000_000, "notionalFloor": 0,
+        "maintMarginRatio": str(account.maintenance_rate), "cum": 0,
+    }  # fmt: skip
+    symbols = floor.register.exchange.rules.instruments
+    return [{"symbol": each, "brackets": [only]} for each in symbols if symbol in (None, each)], []
 
 
 def symbol_config(floor: Floor, account: Account, symbol: str | None) -> Result:

@@ -72,6 +72,17 @@ def test_what_is_held_sets_margin_aside_and_has_a_price_at_which_it_is_lost(tmp_
     assert account["availableBalance"] == "89.45000000"
 
 
+def test_older_questions_about_the_account_have_what_settings_say(local: Futures) -> None:
+    local.good("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=7)
+    local.good("POST", "/fapi/v1/marginType", symbol="BTCUSDT", marginType="ISOLATED")
+    local.market("BUY", "0.1")
+    (held,) = local.good("GET", "/fapi/v2/account")["positions"]
+    (risk,) = local.good("GET", "/fapi/v2/positionRisk")
+    assert (held["leverage"], held["isolated"], risk["marginType"]) == ("7", True, "isolated")
+    (bracket,) = local.good("GET", "/fapi/v1/leverageBracket", symbol="BTCUSDT")[0]["brackets"]
+    assert bracket["initialLeverage"] == 125
+
+
 # --- fundings -----------------------------------------------------------------------------------------------------
 
 

@@ -54,6 +54,12 @@ def _terms(price: int, quantity: str) -> Json:
     return {"symbol": "BTCUSDT", "side": "BUY", "quantity": quantity, "price": str(price)}
 
 
+def test_a_change_that_would_make_a_post_only_order_take_ends_it(local: Futures) -> None:
+    placed = local.limit("BUY", 90, timeInForce="GTX")
+    assert local.good("PUT", ORDER, orderId=placed["orderId"], **_terms(102, "0.1"))["status"] == "CANCELED"
+    assert local.good("GET", "/fapi/v1/userTrades", symbol="BTCUSDT") == []
+
+
 def test_a_change_to_less_than_was_executed_ends_the_order(local: Futures) -> None:
     placed = local.limit("BUY", 101, "1.5")
     assert placed["executedQty"] == "1.00000000"

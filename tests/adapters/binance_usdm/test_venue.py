@@ -252,6 +252,24 @@ def test_settings_are_read_again_after_the_account_was_not_heard(up: Trader, loc
     assert up.wait(inputs.VenueDescribed).description.instruments[0].leverage == 3
 
 
+def test_what_the_venue_would_close_a_position_at_is_shown(tmp_path: Path) -> None:
+    with on_tape(tmp_path, balances={"USDT": 100}) as local, trader(local.port, streams=STREAMS) as held:
+        held.open()
+        local.market("BUY", "1")
+        (position,) = held.snapshot().positions
+        (row,) = local.good("GET", "/fapi/v3/positionRisk")
+    assert position.liquidation_price == Decimal(row["liquidationPrice"]) > 0
+
+
+def test_executions_are_looked_for_week_by_week(up: Trader, local: Futures) -> None:
+    local.market("BUY", "0.1")
+    shown = up.snapshot(since_ns=time.time_ns() - 20 * 86_400 * SECOND)
+    assert Section.EXECUTIONS in shown.complete
+    assert len(shown.executions) == 1
+    far = up.snapshot(since_ns=time.time_ns() - 200 * 86_400 * SECOND)
+    assert Section.EXECUTIONS not in far.complete
+
+
 def test_a_liquidation_is_told_as_an_order_of_nobodys_with_its_fee(up: Trader, local: Futures) -> None:
     local.market("BUY", "0.5")
     up.wait(inputs.Trade)
