@@ -20,8 +20,8 @@ from engine.capabilities import (
     PositionMode,
     VenueDescription,
 )
-from engine.instrument import Instrument, InstrumentKind
-from engine.values import MILLISECOND_NS, SECOND_NS, Asset, InstrumentName, TimeInForce, VenueName, exact
+from engine.instrument import Instrument, InstrumentKind, PriceBands
+from engine.values import MILLISECOND_NS, SECOND_NS, ZERO, Asset, InstrumentName, TimeInForce, VenueName, exact
 
 ADAPTER_NAME = "binance_usdm"
 CLIENT_ID_LENGTH = 36
@@ -100,6 +100,7 @@ def instrument(
         expiry_ns=None if is_perpetual or not row.delivery_date else row.delivery_date * MILLISECOND_NS,
         is_halted=row.status != "TRADING", market_lot=_bound(market, "stepSize"),
         min_market_quantity=_bound(market, "minQty"), max_market_quantity=_bound(market, "maxQty"),
+        price_bands=_bands(filters.get("PERCENT_PRICE")),
         max_orders=orders if isinstance(orders, int) else None,
         leverage=None if settings is None else settings.leverage,
         margin_mode=None if settings is None else MARGIN_MODES.get(settings.margin_type.upper()),
@@ -108,6 +109,16 @@ def instrument(
 
 _LEAST = Decimal("0.00000001")
 """Where no step is named: Binance counts in eight digits."""
+
+
+def _bands(found: Mapping[str, Any] | None) -> PriceBands | None:
+    """A buy may not be far above the mark and a sell not far below it; the other way nothing is bound."""
+    if found is None:
+        return None
+    return PriceBands(
+        buy_low=ZERO, buy_high=_bound(found, "multiplierUp") or ZERO,
+        sell_low=_bound(found, "multiplierDown") or ZERO, sell_high=ZERO,
+    )  # fmt: skip
 
 
 def _bound(found: Mapping[str, Any], key: str) -> Decimal | None:

@@ -313,6 +313,10 @@ def _filters(contract: Instrument) -> list[Json]:
         {"filterType": "LOT_SIZE"} | lot,
         {"filterType": "MARKET_LOT_SIZE"} | lot,
         {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        {
+            "filterType": "PERCENT_PRICE", "multiplierUp": str(orders.HIGHEST), "multiplierDown": str(orders.LOWEST),
+            "multiplierDecimal": "4",
+        },
         {"filterType": "MIN_NOTIONAL", "notional": eight(contract.min_notional or ZERO)},
     ]  # fmt: skip
 

@@ -22,6 +22,9 @@ from adapters.simulated.wire import Reason
 from engine.instrument import Instrument
 from engine.values import ZERO, ClientOrderId, Side, divide, plain
 
+HIGHEST, LOWEST = Decimal("1.1500"), Decimal("0.8500")
+"""How far beyond the mark a limit price may be, as parts of it: for a buy, and for a sell."""
+
 _REASONS: dict[Reason, tuple[int, str]] = {
     Reason.PRICE_OFF_TICK: (-4014, "Price not increased by tick size."),
     Reason.PRICE_TOO_LOW: (-4013, "Price less than min price."),
@@ -116,10 +119,22 @@ def check(floor: Floor, ticket: Ticket, account: Account) -> None:
         raise Refused(-4108, "This symbol is not trading now.")
     if floor.register.state.is_open_id(ClientOrderId(ticket.client_id)):
         raise refusal_of(Reason.DUPLICATE_ID)
+    _check_band(floor, ticket)
     if ticket.reduce_only:
         _check_reduces(floor, ticket)
     else:
         _check_margin(floor, ticket, instrument, account)
+
+
+def _check_band(floor: Floor, ticket: Ticket) -> None:
+    """-4016 for a buy far above the mark, -4024 for a sell far below it."""
+    mark = mark_of(floor.register.exchange, ticket.symbol)
+    if mark is None or ticket.price is None:
+        return
+    if ticket.side is Side.BUY and ticket.price > mark * HIGHEST:
+        raise Refused(-4016, f"Limit price can't be higher than {mark * HIGHEST:f}.")
+    if ticket.side is Side.SELL and ticket.price < mark * LOWEST:
+        raise Refused(-4024, f"Limit price can't be lower than {mark * LOWEST:f}.")
 
 
 def _check_reduces(floor: Floor, ticket: Ticket) -> None:

@@ -69,6 +69,8 @@ def test_a_change_to_less_than_was_executed_ends_the_order(local: Futures) -> No
 @pytest.mark.parametrize(("changes", "code"), [
     ({"timeInForce": "GTX", "price": "102"}, -5022),
     ({"price": "90.001"}, -4014),
+    ({"price": "116"}, -4016),
+    ({"side": "SELL", "price": "85"}, -4024),
     ({"quantity": "0.000001"}, -4004),
     ({"quantity": "0.0000125"}, -4023),
     ({"quantity": "0.01"}, -4164),

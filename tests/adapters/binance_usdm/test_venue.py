@@ -54,6 +54,9 @@ def test_what_the_venue_says_of_itself(local: Futures) -> None:
     assert [contract.cash, contract.multiplier, contract.is_linear] == ["USDT", 1, True]
     assert (contract.leverage, contract.margin_mode) == (7, MarginMode.ISOLATED)
     assert [contract.lot, contract.min_notional] == [Decimal("0.00001"), 5]
+    bands = contract.price_bands
+    assert bands is not None
+    assert [*bands.of(Side.BUY), *bands.of(Side.SELL)] == [0, Decimal("1.15"), Decimal("0.85"), 0]
     assert found.account.startswith("binance_usdm:demo:")
     assert found.rights is not None
     assert (found.rights.position_mode, found.rights.may_withdraw) == (PositionMode.ONE_WAY, False)
