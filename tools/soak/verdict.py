@@ -39,7 +39,7 @@ SETTLING_MB = 4.0
 WARM_UP_SECONDS, WARM_UP_MB = 120.0, 20.0
 """… and so much in a run that is so short that its second half begins before its caches are full."""
 
-EXCHANGE_KB_PER_FACT = 6.0
+EXCHANGE_KB_PER_FACT = 1.0
 """The exchange remembers orders and executions (100,000 and 200,000 of them), to answer who asks for its lists: its
 memory may grow by so much for each fact of its ledger, beside what the engine's may."""
 
