@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Generic, TypeVar
 
-REMEMBERED_MOST = 4_096
+REMEMBERED_MOST = 1_024
 """Requests whose late replies are still understood; a reply to an older one is a surprise."""
 
 Asked = TypeVar("Asked")

@@ -13,7 +13,7 @@ from adapters.binance.calls import CANCEL_SUFFIX, REPLACE_SUFFIX
 from engine.outbox import ReplaceOrder
 from engine.values import ClientOrderId
 
-ORDERS_MOST = 100_000
+ORDERS_MOST = 10_000
 REPLACEMENTS_MOST = 4_096
 
 _OURS = re.compile(r"h[0-9a-z]{15}(?:-[0-9a-z]{1,19})?")

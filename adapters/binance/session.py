@@ -36,7 +36,7 @@ class Sent:
 
 
 class Session:
-    """Listens to a `Line`, which is set once both exist."""
+    """Listens to a `Line`, which is set once both exist; `connections` counts how often events began to arrive."""
 
     def __init__(self, access: Access, translator: Translator) -> None:
         self._access, self._translator = access, translator
@@ -44,6 +44,7 @@ class Session:
         self._pending: Pending[Sent] = Pending(int(access.options.request_timeout_ns))
         self._witness = Witness(int(access.options.confirm_limit_ns))
         self._is_up = False
+        self.connections = 0
         self.line: Line | None = None
         access.let_notice(self._notice)
 
@@ -173,6 +174,7 @@ class Session:
         self._line().serve(session)
         if not self._is_up:
             self._is_up = True
+            self.connections += 1
             self._access.tell(inputs.VenueConnected(self._access.venue))
 
     def _counted(self, reply: wire.Reply, text: str) -> None:

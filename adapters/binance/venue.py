@@ -92,7 +92,7 @@ class BinanceVenue:
         self._data_line, self._housekeeping_line = access.http_line(), access.http_line()
         self._entry: OrderEntry | None = None
         self._thread: threading.Thread | None = None
-        self._was_up = False
+        self._connections = 0
 
     @property
     def name(self) -> VenueName:
@@ -218,8 +218,8 @@ class BinanceVenue:
 
     def _notice_connection(self) -> None:
         """The account's events are there (again): say once more what is missing of the market."""
-        was_up, self._was_up = self._was_up, self._session.is_up
-        if self._was_up and not was_up:
+        if self._session.connections > self._connections:
+            self._connections = self._session.connections
             self._feed.say_missing()
 
     def _asked(self, call: calls.Call, kind: type[Answer], line: HttpLine) -> Answer:

@@ -9,7 +9,7 @@ from attrs import define, evolve
 
 from adapters.binance.access import Access
 from adapters.binance.history import Unreadable
-from adapters.binance.questions import EARLIER_NS, TOGETHER
+from adapters.binance.questions import TOGETHER, since
 from adapters.binance_usdm import wire
 from adapters.binance_usdm.history import History
 from adapters.binance_usdm.translate import Translator
@@ -46,9 +46,9 @@ class Questions:
             yield from self._about(symbol, asked)
 
     def _about(self, symbol: str, requests: list[outbox.QueryOrder]) -> Iterator[Input]:
-        since_ns = min(request.requested_ns or request.at_ns for request in requests) - EARLIER_NS
         try:
-            look = _Look(symbol, since_ns, self._history.venue_time())
+            venue_ns = self._history.venue_time()
+            look = _Look(symbol, since(requests, venue_ns, self._access.now_ns()), venue_ns)
             if len(requests) >= TOGETHER:
                 look.open_rows = self._history.open_orders(symbol)
         except Unreadable as error:
