@@ -199,7 +199,7 @@ class Desk:
     def _replace(self, request: wire.Replace, at_ns: int) -> Outcome:
         order = self._open_order(request)
         terms = order.accepted
-        if request.new_client_order_id not in order.client_order_ids:  # it may keep the one that it has
+        if not (self._rules.keeps_ids and request.new_client_order_id in order.client_order_ids):
             self._check_new_id(request.new_client_order_id, order)
         replaced = self._replacement(self._instrument(terms.symbol), order, request)
         leaves = replaced.quantity - order.filled

@@ -35,7 +35,7 @@ class Rules:
     """What is traded, what it costs (`slippage` is a part of the price), what an account begins with; `funding` is each
     contract's rate and interval. With `ends_twins` the first execution or trigger of a group's order ends the others
     instead of making them smaller. What is left of a triggered order without a price `sweeps` what comes later; without
-    that it expires."""
+    that it expires. With `keeps_ids` a replacement may keep the order's own client id."""
 
     instruments: Mapping[str, Instrument]
     fees: FeeRates = field(factory=FeeRates)
@@ -44,6 +44,7 @@ class Rules:
     slippage: Decimal = ZERO
     ends_twins: bool = False
     sweeps: bool = True
+    keeps_ids: bool = False
     balances: Mapping[Asset, Decimal] = field(factory=dict)
     order_types: tuple[OrderType, ...] = tuple(OrderType)
     times_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)

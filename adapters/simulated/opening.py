@@ -39,11 +39,12 @@ def open_gateway(
     opened: OpenedMarket | None = None,
     ends_twins: bool = False,
     sweeps: bool = True,
+    keeps_ids: bool = False,
 ) -> Gateway:
     """An exchange on its ledger, caught up to `at_ns`, with the latency and faults of the options.
 
     `identity` names the account of a new ledger; by chance if it is empty. `opened` is the market where the caller
-    has opened it already. `ends_twins` and `sweeps` are as in `Rules`.
+    has opened it already. `ends_twins`, `sweeps` and `keeps_ids` are as in `Rules`.
     """
     market, traded = opened or open_market(options, symbols, directory)
     rules = Rules(
@@ -51,7 +52,7 @@ def open_gateway(
         fees=options.fees, fee_in=options.fee_in, ack_on=options.ack_on,
         balances=opening_balances(options.balances, traded.values()), order_types=options.order_types,
         times_in_force=options.times_in_force, links=options.links, slippage=options.slippage,
-        ends_twins=ends_twins, sweeps=sweeps,
+        ends_twins=ends_twins, sweeps=sweeps, keeps_ids=keeps_ids,
         funding={s: (each.funding_rate, each.funding_every_ns) for s, each in traded.items() if each.funding_rate},
     )  # fmt: skip
     exchange = Exchange(log, market, rules, identity=identity or secrets.token_hex(4), at_ns=at_ns)

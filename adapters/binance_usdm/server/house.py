@@ -42,7 +42,7 @@ class UsdmHouse(House):
     def _build(self, log: EventLog, at_ns: int) -> Gateway:
         simulated = self.usdm.contracts(self.symbols)
         opened = open_market(simulated, self.symbols, self._directory)
-        gateway = open_gateway(simulated, self.symbols, self._directory, log, at_ns, opened=opened)
+        gateway = open_gateway(simulated, self.symbols, self._directory, log, at_ns, opened=opened, keeps_ids=True)
         self.terms = opened[1]
         self._register = Register(gateway.exchange)
         gateway.dress = AccountEvents(self.standing, self.account_settings).dress
