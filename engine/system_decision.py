@@ -189,15 +189,17 @@ def _is_explained(
 
 
 def measure_clock(state: State, measured: inputs.ClockMeasured) -> Iterator[Event]:
-    """A venue whose clock is off by more than half the request expiry is not used."""
+    """A venue whose clock is off by more than half the request expiry is not used. What was measured may be wrong by
+    half the round trip: an answer that came late neither shuts nor opens anything."""
     pause = next((p for p in state.pauses.values() if p.reason == "clock_skew" and p.subject == measured.venue), None)
-    too_far = abs(measured.offset_ns) > state.settings.orders.expiry_ns // 2
-    if too_far and pause is None:
+    limit_ns, doubt_ns = state.settings.orders.expiry_ns // 2, measured.round_trip_ns // 2
+    off_ns = abs(measured.offset_ns)
+    if off_ns - doubt_ns > limit_ns and pause is None:
         yield events.TradingPaused(
             scope=Scope.VENUE, subject_name=measured.venue, reason="clock_skew", latched=False,
             detail=f"the venue's clock is {measured.offset_ns} ns ahead of ours",
         )  # fmt: skip
-    elif not too_far and pause is not None:
+    elif off_ns + doubt_ns <= limit_ns and pause is not None:
         yield end_pause(pause)
 
 

@@ -171,7 +171,10 @@ class Access:
             venue_ns = wire.decode(result.text, wire.ServerTime).server_time * MILLISECOND_NS
         except wire.WireError:
             return NoResult(f"the time is {result.text[:80]!r}")
-        self._offset_ns, self._measured_ns = venue_ns - (asked_ns + answered_ns) // 2, answered_ns
+        offset_ns = venue_ns - (asked_ns + answered_ns) // 2
+        if not self._measured_ns or abs(offset_ns - self._offset_ns) > (answered_ns - asked_ns) // 2:
+            self._offset_ns = offset_ns  # else the old one is as right: a late answer says little
+        self._measured_ns = answered_ns
         self.tell(inputs.ClockMeasured(self.venue, self._offset_ns, answered_ns - asked_ns))
         return venue_ns
 

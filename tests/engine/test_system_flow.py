@@ -240,6 +240,19 @@ def test_resume_does_not_believe_a_snapshot_that_was_asked_for_before() -> None:
     assert system(world) == "trading"
 
 
+def test_a_late_answer_says_little_of_a_clock() -> None:
+    """It may be off by half the round trip: 600 ms of 1.2 s are no skew, and no cure of one either."""
+    limit_ns = SETTINGS.orders.expiry_ns // 2
+    late = inputs.ClockMeasured(SIM, limit_ns + 1, 2 * SECOND_NS)
+    world = World()
+    assert world.tell(late) == []
+    world.tell(inputs.ClockMeasured(SIM, limit_ns + 2, 2))
+    assert {pause.reason for pause in world.state.pauses.values()} == {"clock_skew"}
+    assert world.tell(inputs.ClockMeasured(SIM, 0, 2 * limit_ns + 2)) == []
+    world.tell(inputs.ClockMeasured(SIM, 0, 2 * limit_ns))
+    assert world.state.pauses == {}
+
+
 def test_an_operators_pause_survives_restarts_and_an_automatic_one_does_not() -> None:
     world = World()
     world.tell(inputs.DiskMeasured(1))
