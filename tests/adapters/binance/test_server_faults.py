@@ -339,7 +339,7 @@ def test_what_was_told_before_a_kill_is_true_after_it(process: list[subprocess.P
             assert shown == (f"{name}-c", "CANCELED") or (shown == (name, "NEW") and order_id not in canceled)
         killer = threading.Timer(0.15, process[-1].kill)
         killer.start()
-        with pytest.raises(requests.ConnectionError):
+        with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             _trade_for_ever(local, life, placed, canceled)
         killer.join()
         process[-1].wait()
