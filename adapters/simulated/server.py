@@ -24,6 +24,8 @@ OUTGOING_MOST = 10_000
 """Frames that wait for one slow client; beyond it the client is cut off, and finds what it missed by asking."""
 
 CLOSE_SECONDS = 2
+ASKED_SECONDS = 0.1
+"""How often it is looked whether somebody has asked for the end."""
 
 
 class ExchangeServer:
@@ -122,10 +124,12 @@ def _write(socket: ServerConnection, outgoing: Queue[Delivery | None]) -> None:
 def serve(settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises what ended the exchange, such as a ledger that can't be written."""
     server = ExchangeServer(settings)
+    asked: list[bool] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.ended.set())
+        signal.signal(number, lambda *_: asked.append(True))
     server.start()
-    server.ended.wait()
+    while not asked and not server.ended.wait(ASKED_SECONDS):
+        pass  # a handler that set the event could wait for a lock that this very thread holds
     server.close()
     if server.failure is not None:
         raise server.failure

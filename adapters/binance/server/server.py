@@ -22,6 +22,8 @@ from engine.values import SECOND_NS
 
 LOOK_SECONDS = 0.05
 NORMAL = 1000
+ASKED_SECONDS = 0.1
+"""How often it is looked whether somebody has asked for the end."""
 
 
 class Talker(Protocol):
@@ -151,10 +153,12 @@ def serve(settings: ServerSettings) -> None:
 
 def run(server: BinanceServer) -> None:
     """The same for any product's."""
+    asked: list[bool] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.ended.set())
+        signal.signal(number, lambda *_: asked.append(True))
     server.start()
-    server.ended.wait()
+    while not asked and not server.ended.wait(ASKED_SECONDS):
+        pass  # a handler that set the event could wait for a lock that this very thread holds
     server.close()
     if server.failure is not None:
         raise server.failure
