@@ -24,7 +24,7 @@ OUTGOING_MOST = 10_000
 """Frames that wait for one slow client; beyond it the client is cut off, and finds what it missed by asking."""
 
 CLOSE_SECONDS = 2
-ASKED_SECONDS = 0.1
+ASKED_SECONDS = 1
 """How often it is looked whether somebody has asked for the end."""
 
 

@@ -22,7 +22,7 @@ from engine.values import SECOND_NS
 
 LOOK_SECONDS = 0.05
 NORMAL = 1000
-ASKED_SECONDS = 0.1
+ASKED_SECONDS = 1
 """How often it is looked whether somebody has asked for the end."""
 
 
